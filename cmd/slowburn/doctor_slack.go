@@ -46,7 +46,7 @@ func (d *doctor) slack(ctx context.Context) {
 func (d *doctor) scopes(self slack.Identity) {
 	missing := 0
 	for _, n := range slack.Needs() {
-		if slices.Contains(self.Scopes, n.Scope) {
+		if slices.Contains(self.Scopes, n.Scope) || n.Scope == slack.ScopeOfGroups && len(d.cfg.Slack.MayAct.Groups) == 0 {
 			continue
 		}
 		missing++

@@ -27,7 +27,7 @@ func OpenDoors(cfg config.Slack, receiver outbox.Receiver, getenv func(string) s
 	if err != nil {
 		return slack.Doors{}, err
 	}
-	d := slack.Doors{AppToken: slack.Secret(app)}
+	d := slack.Doors{AppToken: slack.Secret(app), MayAct: slack.MayAct{Users: cfg.MayAct.Users, Groups: cfg.MayAct.Groups}}
 	for _, s := range strings.Fields(signing) {
 		d.SigningSecrets = append(d.SigningSecrets, slack.Secret(s))
 	}

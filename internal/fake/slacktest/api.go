@@ -1,6 +1,7 @@
 package slacktest
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ func methodTable() map[string]method {
 		"files.completeUploadExternal": {always("files:write"), tier4, completeUpload},
 		"reactions.add":                {always("reactions:write"), tier3, addReaction},
 		"users.info":                   {always("users:read"), tier4, userInfo},
+		"usergroups.users.list":        {always("usergroups:read"), tier2, groupMembers},
 	}
 }
 
@@ -142,10 +144,14 @@ func (t *token) may(scope string) bool { return slices.Contains(t.scopes, scope)
 
 func authTest(w *workspace, _ *request) reply {
 	o := w.opts
-	return okay(map[string]any{
+	answer := map[string]any{
 		"url": w.url + "/", "team": o.Team, "team_id": o.TeamID, "user": o.AppName,
 		"user_id": o.BotUser, "bot_id": o.BotID, "is_enterprise_install": false,
-	})
+	}
+	if o.Enterprise != "" {
+		answer["enterprise_id"] = o.Enterprise
+	}
+	return okay(answer)
 }
 
 func botInfo(w *workspace, r *request) reply {
@@ -159,11 +165,23 @@ func botInfo(w *workspace, r *request) reply {
 func userInfo(w *workspace, r *request) reply {
 	for _, u := range w.opts.Users {
 		if u.ID == r.arg("user") {
-			return okay(map[string]any{"user": map[string]any{
-				"id": u.ID, "name": u.Name, "real_name": u.Real, "team_id": w.opts.TeamID,
+			is := map[string]any{
+				"id": u.ID, "name": u.Name, "real_name": u.Real, "team_id": cmp.Or(u.Team, w.opts.TeamID),
 				"profile": map[string]any{"display_name": u.Name, "real_name": u.Real},
-			}})
+			}
+			if u.Enterprise != "" {
+				is["enterprise_user"] = map[string]any{"id": u.ID, "enterprise_id": u.Enterprise}
+			}
+			return okay(map[string]any{"user": is})
 		}
 	}
 	return refuse("user_not_found")
+}
+
+func groupMembers(w *workspace, r *request) reply {
+	members, known := w.opts.Groups[r.arg("usergroup")]
+	if !known {
+		return refuse("no_such_subteam")
+	}
+	return okay(map[string]any{"users": members})
 }

@@ -145,17 +145,21 @@ func (w *workspace) pressPayload(ts, actionID, value, user string) (map[string]a
 	}
 	c, at := w.channel(m.Channel, false), w.now()
 	action["action_ts"] = fmt.Sprintf("%d.%06d", at.Unix(), at.Nanosecond()/1000)
-	return map[string]any{
+	payload := map[string]any{
 		"type": "block_actions", "api_app_id": w.opts.AppID, "token": "deprecated",
 		"team":       map[string]any{"id": w.opts.TeamID, "domain": "acme"},
-		"user":       map[string]any{"id": user, "username": w.opts.user(user).Name, "name": w.opts.user(user).Name, "team_id": w.opts.TeamID},
+		"user":       map[string]any{"id": user, "username": w.opts.user(user).Name, "name": w.opts.user(user).Name, "team_id": cmp.Or(w.opts.user(user).Team, w.opts.TeamID)},
 		"channel":    map[string]any{"id": c.ID, "name": c.Name},
 		"container":  map[string]any{"type": "message", "message_ts": ts, "channel_id": c.ID, "thread_ts": m.ThreadTS, "is_ephemeral": false},
 		"trigger_id": w.id("trigger"), "response_url": w.newResponseURL(c.ID, ts, user),
 		"message": w.wire(m, true),
 		"state":   map[string]any{"values": map[string]any{}},
 		"actions": []any{action},
-	}, nil
+	}
+	if w.opts.Enterprise != "" {
+		payload["enterprise"] = map[string]any{"id": w.opts.Enterprise, "name": "acme"}
+	}
+	return payload, nil
 }
 
 // action returns the entry of "actions" for a control of the message.

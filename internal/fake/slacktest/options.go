@@ -22,6 +22,9 @@ type Options struct {
 	AppToken string // the app-level token, which opens Socket Mode
 	Channels []Channel
 	Users    []User
+	Groups   map[string][]string // user groups, by ID: the IDs of their members
+	// Enterprise is the organisation that the workspace belongs to; "" is none.
+	Enterprise string
 
 	// Unpaced switches the rate limits off, for tests about something else. A 429 that was injected
 	// must still be waited out.
@@ -51,7 +54,7 @@ func AllScopes() []string {
 	return []string{
 		"chat:write", "chat:write.public", "chat:write.customize",
 		"channels:history", "groups:history", "channels:read", "groups:read", "channels:join",
-		"files:write", "users:read", "reactions:write", "commands", "incoming-webhook",
+		"files:write", "users:read", "usergroups:read", "reactions:write", "commands", "incoming-webhook",
 	}
 }
 

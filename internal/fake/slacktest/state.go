@@ -23,6 +23,9 @@ type User struct {
 	ID   string // "U0ANA"
 	Name string // shown after "@"
 	Real string // full name
+	// Team and Enterprise are the workspace and the organisation of somebody from elsewhere, "" if
+	// they are of this one, or of none.
+	Team, Enterprise string
 }
 
 // Metadata is the machine-readable part of a message.

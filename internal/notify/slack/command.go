@@ -26,7 +26,7 @@ func (d *Desk) commandJob(in *doors, form url.Values) (job, bool, error) {
 	}
 	// The team of the person is not told; in a shared channel, strangers see only their own apps'
 	// commands.
-	from := origin{app: form.Get("api_app_id"), team: form.Get("team_id"), enterprise: form.Get("enterprise_id")}
+	from := origin{app: form.Get("api_app_id"), team: form.Get("team_id"), enterprise: form.Get("enterprise_id"), user: user}
 	text := form.Get("text")
 	return job{
 		key: "slack/" + user + "/" + form.Get("trigger_id"), hook: hook, inline: true,

@@ -70,6 +70,8 @@ type Doors struct {
 	// HTTP are signed with, more than one during a rotation; none refuses them all.
 	AppToken       Secret
 	SigningSecrets []Secret
+	// MayAct says whose presses are taken.
+	MayAct MayAct
 }
 
 // Open reports whether presses and commands can come in at all.
@@ -123,6 +125,7 @@ const (
 type doors struct {
 	Doors
 	people people
+	groups groups
 	self   identityCache
 	moved  chan struct{} // closed when Socket Mode is to be connected in another way, or not at all
 }

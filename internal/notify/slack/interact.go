@@ -48,7 +48,7 @@ type workspace struct {
 }
 
 // origin is whom a delivery says it comes from.
-type origin struct{ app, team, enterprise, userTeam string }
+type origin struct{ app, team, enterprise, user, userTeam string }
 
 var (
 	userPattern  = regexp.MustCompile(`^[UW][A-Z0-9]{2,30}$`)
@@ -76,8 +76,8 @@ func (d *Desk) interactionJob(in *doors, payload []byte) (job, bool, error) {
 	if !userPattern.MatchString(p.user) || !stampPattern.MatchString(p.at) || p.control == "" || p.hook != "" && !in.answerable(p.hook) {
 		return job{}, false, errMalformed
 	}
-	who := origin{from.App, from.Team.ID, from.Enterprise.ID, from.User.Team}
-	return job{key: p.key(), hook: p.hook, do: d.known(in, who, func(ctx context.Context) outcome { return d.press(ctx, in, p) })}, true, nil
+	who := origin{from.App, from.Team.ID, from.Enterprise.ID, from.User.ID, from.User.Team}
+	return job{key: p.key(), hook: p.hook, do: d.known(in, who, d.allowed(in, p.user, func(ctx context.Context) outcome { return d.press(ctx, in, p) }))}, true, nil
 }
 
 // press does what a control stands for, and says why if it cannot be done. What has been done is
@@ -215,11 +215,31 @@ func (d *Desk) known(in *doors, from origin, do func(context.Context) outcome) f
 		case why != "":
 			d.Log.Warn("a request of Slack was not meant for us", "why", why)
 			return outcome{refused: true}
-		case self.Enterprise == "" && from.userTeam != "" && from.userTeam != self.TeamID:
+		}
+		switch ours, sure := in.belongs(ctx, self, from, d.Now()); {
+		case !sure:
+			return whisper("⚠️ Slack does not say whether you belong to the organisation of slowburn, which takes the scope `users:read`. Nothing has changed.")
+		case !ours:
 			return whisper("Only people of the workspace that slowburn belongs to can do this.")
 		}
 		return do(ctx)
 	}
+}
+
+// belongs reports whether a person is one of ours, and whether that is known: of our workspace, or
+// of any workspace of our organisation. What is delivered names the organisation that the app
+// belongs to, and not that of the person, who may look on from another one.
+func (d *doors) belongs(ctx context.Context, self Identity, from origin, now time.Time) (ours, sure bool) {
+	switch {
+	case from.userTeam == "" || from.userTeam == self.TeamID:
+		return true, true
+	case self.Enterprise == "":
+		return false, true
+	case from.userTeam == self.Enterprise:
+		return true, true
+	}
+	who, known := d.people.find(ctx, d.Client, from.user, now)
+	return known && who.enterprise == self.Enterprise, known
 }
 
 // stranger says why a delivery is not ours, "" if it is.
@@ -227,6 +247,8 @@ func (i Identity) stranger(from origin) string {
 	switch {
 	case i.App != "" && from.app != "" && i.App != from.app:
 		return "another app"
+	case i.Enterprise != "" && from.enterprise != "" && i.Enterprise != from.enterprise:
+		return "another organisation"
 	case from.team == i.TeamID, i.Enterprise != "" && from.enterprise == i.Enterprise:
 		return ""
 	}

@@ -19,8 +19,9 @@ type people struct {
 }
 
 type nameFor struct {
-	name  string
-	until time.Time
+	name       string // as they wrote it, "" if they did not
+	enterprise string // the organisation that they belong to, "" if to none
+	until      time.Time
 }
 
 const (
@@ -32,15 +33,21 @@ const (
 // name returns a person's real name, or what the request calls them if Slack does not tell
 // (users:read is missing, or it takes too long). It is plain text.
 func (p *people) name(ctx context.Context, c *Client, id, called string, now time.Time) string {
+	who, _ := p.find(ctx, c, id, now)
+	return plain(cmp.Or(who.name, called), nameLimit)
+}
+
+// find returns what Slack says of a person, false if it does not.
+func (p *people) find(ctx context.Context, c *Client, id string, now time.Time) (nameFor, bool) {
 	p.mu.Lock()
 	known, ok := p.names[id]
 	off := now.Before(p.off)
 	p.mu.Unlock()
 	if ok && now.Before(known.until) {
-		return known.name
+		return known, true
 	}
 	if off {
-		return plain(called, nameLimit)
+		return nameFor{}, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
@@ -51,11 +58,11 @@ func (p *people) name(ctx context.Context, c *Client, id, called string, now tim
 			p.off = now.Add(time.Hour)
 			p.mu.Unlock()
 		}
-		return plain(called, nameLimit)
+		return nameFor{}, false
 	}
-	name := plain(cmp.Or(u.RealName, u.Profile.DisplayName, u.Name, called), nameLimit)
-	p.learn(id, nameFor{name, now.Add(personLife)})
-	return name
+	who := nameFor{cmp.Or(u.RealName, u.Profile.DisplayName, u.Name), u.Enterprise.EnterpriseID, now.Add(personLife)}
+	p.learn(id, who)
+	return who, true
 }
 
 func (p *people) learn(id string, who nameFor) {

@@ -16,6 +16,9 @@ type Need struct {
 	Without string   // what is off if it is missing
 }
 
+// ScopeOfGroups is needed only where user groups say who may act.
+const ScopeOfGroups = "usergroups:read"
+
 // Required is the one scope without which nothing works.
 const Required = "chat:write"
 
@@ -30,6 +33,7 @@ func Needs() []Need {
 		{"channels:read", []string{"conversations.list", "conversations.info"}, "finding a public channel by its name, for looking up", "looking up works only for channels configured by ID, or after the first message"},
 		{"groups:read", []string{"conversations.list", "conversations.info"}, "the same for private channels", "the same for private channels"},
 		{"users:read", []string{"users.info", "bots.info"}, "the real names of those who acknowledge", "people are called by their user names"},
+		{ScopeOfGroups, []string{"usergroups.users.list"}, "letting only the members of user groups act (`slack.may_act`)", "members of these groups may not act"},
 		{"files:write", []string{"files.getUploadURLExternal", "files.completeUploadExternal"}, "the burn rate as a picture, where Slack's own charts have not come", "there the message has no chart"},
 	}
 }

@@ -22,7 +22,7 @@ var methodsOf = map[string]string{
 	"DeleteMessageContext": "chat.delete", "AuthTestContext": "auth.test",
 	"GetConversationHistoryContext": "conversations.history", "GetConversationRepliesContext": "conversations.replies",
 	"GetConversationsContext": "conversations.list", "GetConversationInfoContext": "conversations.info",
-	"GetUserInfoContext": "users.info", "GetBotInfoContext": "bots.info",
+	"GetUserInfoContext": "users.info", "GetUserGroupMembersContext": "usergroups.users.list", "GetBotInfoContext": "bots.info",
 	"GetUploadURLExternalContext": "files.getUploadURLExternal", "CompleteUploadExternalContext": "files.completeUploadExternal",
 	"UploadToURL": "files.completeUploadExternal", // the step between, which is no method
 }
