@@ -127,6 +127,44 @@ func TestAnActDoesNotWaitForATick(t *testing.T) {
 	}
 }
 
+// TestAnActDoesNotWaitForAReload: a reload takes out an SLO that burns. While its end is composed,
+// somebody acknowledges what else burns.
+func TestAnActDoesNotWaitForAReload(t *testing.T) {
+	load := outage(50, [2]int{4, 60})
+	w := newWorld(t, specsOf(promise("shop"), promise("till")), &service{name: "shop", load: load}, &service{name: "till", load: load})
+	w.steps(15)
+	gone, stays := w.engine.Snapshot().Open.InService("shop"), w.engine.Snapshot().Open.InService("till")
+	if len(gone) != 1 || len(stays) != 1 {
+		t.Fatalf("open: %+v and %+v", gone, stays)
+	}
+	p := newPause()
+	w.engine.Composer = slowComposer{w.engine.Composer, p, new([]incidents.Notification)}
+	done := make(chan struct{})
+	w.ticking = done
+	go func() {
+		defer close(done)
+		if err := w.reload(promise("till")); err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case <-p.reached:
+	case <-done:
+		t.Fatal("the reload told no end")
+	}
+	w.ackMeanwhile(p, stays[0].ID)
+	if got := w.incident(gone[0].ID); got.Open || got.Last.Reason != alerting.SLORemoved {
+		t.Errorf("what is gone is %+v", got)
+	}
+	if got := w.incident(stays[0].ID); !got.Open || len(got.Acts) != 1 {
+		t.Errorf("what stays is %+v", got)
+	}
+	if open := w.engine.Snapshot().Open; open.Len() != 1 || len(open.All()[0].Acts) != 1 {
+		t.Errorf("shown as open is %+v", open.All())
+	}
+	w.checkOncePerKey()
+}
+
 // tickUntil makes turns, minute by minute, until one of them pauses.
 func (w *world) tickUntil(p *pause) {
 	w.t.Helper()
