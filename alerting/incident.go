@@ -54,6 +54,12 @@ func (i Incident) Apply(e Event) Incident {
 	if e.Reason == MinutesDropped {
 		i = i.without(e)
 	}
+	if e.recounts() {
+		if slices.ContainsFunc(i.Log, func(old Event) bool { return old.recounts() && old.At > e.At }) {
+			return i
+		}
+		i.Log = slices.DeleteFunc(slices.Clone(i.Log), Event.recounts) // what comes late comes bit by bit
+	}
 	switch e.Kind {
 	case Opened:
 		i = Incident{ID: e.Incident, SLO: e.SLO, Rule: e.Rule, Severity: e.Severity, Open: true, Detected: e.Time(), First: e, Acts: i.Acts}
@@ -76,6 +82,10 @@ func (i Incident) Apply(e Event) Incident {
 	i.Log = append(append([]Event(nil), i.Log...), e)
 	return i
 }
+
+// recounts reports whether an event brings the account of what is over up to date. The newest
+// stands for all of them.
+func (e Event) recounts() bool { return e.Kind == Recounted && e.Reason == DataLate }
 
 // without drops what was told of the minutes after an event, which have not happened. An end stays,
 // as of that event: those who were told of it take it for over.
