@@ -26,7 +26,7 @@ gorace  := $(if $(RACE),GORACE=atexit_sleep_ms=10)
 modules := integration integration/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover demo fuzz golden integration release image clean
+.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover demo pictures fuzz golden integration release image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,10 @@ failover: ## let two processes on a PostgreSQL take over from each other while t
 
 demo: ## play the whole story on this machine, with nothing installed
 	$(GO) run ./cmd/slowburn-demo
+
+pictures: build ## take the pictures of README.md from the live demo (needs chromium)
+	mkdir -p docs/pictures
+	tools/pictures $(BIN)-demo docs/pictures
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' tools/fuzz $(PKG)

@@ -166,7 +166,7 @@ func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, e
 		case failure != nil:
 			return nil, failure
 		case probe.Series == 0 && (part != "bad" || counters == nil): // a perfect service has no bad series
-			found = append(found, lint.Finding(f.spec, part, "no-data", "the query returns no data", f.tryIt(q)))
+			found = append(found, lint.Finding(f.spec, part, "no-data", "the query returns no data", i.hintOfNothing(ctx, q, f.tryIt(q))))
 		case ratio && probe.Value > 1:
 			found = append(found, lint.Finding(f.spec, part, "percent-ratio", fmt.Sprintf("the query is %s now, but a ratio goes from 0 to 1", figures.Value(probe.Value)), "divide by 100 if it is a percentage"))
 		case q.Bare() && !ratio:
@@ -182,7 +182,7 @@ func (i *inspector) histogram(ctx context.Context, f *facts) (slo.Problems, erro
 	h := f.spec.SLI.Histogram
 	switch {
 	case failure != nil && errors.Is(failure.Err, prom.ErrNoHistogram):
-		return slo.Problems{lint.Finding(f.spec, "histogram", "no-data", failure.Err.Error(), "try the query in Prometheus: "+h.Rename(h.Metric+"_count").Text)}, nil
+		return slo.Problems{lint.Finding(f.spec, "histogram", "no-data", failure.Err.Error(), i.hintOfNoHistogram(ctx, h))}, nil
 	case failure != nil && failure.Kind == prom.Unusable:
 		return slo.Problems{lint.Finding(f.spec, "below", "missing-bucket", failure.Err.Error(), failure.Hint+"; an interpolated bucket would only be a guess")}, nil
 	case failure != nil && failure.Kind == prom.Refused:
@@ -259,7 +259,7 @@ func (i *inspector) missingLabels(ctx context.Context, f *facts) (found slo.Prob
 			return nil, failure
 		}
 		if !has {
-			found = append(found, lint.Finding(f.spec, fmt.Sprintf("by.%d", n), "by-missing", fmt.Sprintf("no series of %s has the label %s", f.total, label), "name a label that the counters have, or remove it"))
+			found = append(found, lint.Finding(f.spec, fmt.Sprintf("by.%d", n), "by-missing", fmt.Sprintf("no series of %s has the label %s%s", f.total, label, i.nearName(ctx, f.total, label)), "name a label that the counters have, or remove it"))
 		}
 	}
 	return found, nil

@@ -13,6 +13,7 @@ import (
 // examples are what --help shows of each command, by its path: what is typed most. Tests parse
 // them.
 var examples = map[string][]string{
+	"init":                {"slowburn init", "slowburn init --yes --prometheus.url http://127.0.0.1:9090 --slack.channel '#reliability'"},
 	"serve":               {"slowburn serve --config.file=/etc/slowburn/slowburn.yaml --storage.path=/var/lib/slowburn/slowburn.db"},
 	"demo":                {"slowburn demo", "slowburn demo --once"},
 	"check":               {"slowburn check", "slowburn check slos/ --strict --prometheus.url http://127.0.0.1:9090", "slowburn check -o sarif"},

@@ -32,12 +32,13 @@ const (
 func main() {
 	daemon.Stamp()
 	os.Exit(run(os.Args[1:], surroundings{
-		out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, every: daemon.TickEvery, terminal: isTerminal,
+		in: somebodyAnswers(os.Stdin), out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, every: daemon.TickEvery, terminal: isTerminal,
 	}))
 }
 
 // surroundings are what a command finds around it; tests bring their own.
 type surroundings struct {
+	in       io.Reader // what somebody types; nil where nobody does
 	out, err io.Writer // shown nothing that could take over a terminal; see screens
 	screens  screens
 	getenv   func(string) string
@@ -78,6 +79,7 @@ type cli struct {
 	LogLevel   string `name:"log.level" help:"Only log messages of this level or above: ${enum}." enum:"debug, info, warn, error" default:"info"`
 	LogFormat  string `name:"log.format" help:"How log lines look: ${enum}." enum:"logfmt, json" default:"logfmt"`
 
+	Init       initCmd       `cmd:"" help:"Begin: propose SLOs from what Prometheus has, write them with a configuration, and check all of it."`
 	Serve      serveCmd      `cmd:"" help:"Run the daemon."`
 	Demo       demoCmd       `cmd:"" help:"Run the demo in one process: a small shop, an outage, a Slack stand-in, the daemon. Nothing to install."`
 	Check      checkCmd      `cmd:"" help:"Validate the configuration and SLO files."`
@@ -189,15 +191,20 @@ func parseAndRun(parser *kong.Kong, c *cli, args []string, e *env) (code int) {
 	return exitCode(k.Run(e), e.err)
 }
 
+// exitCodeOf returns the code that an error ends the program with.
+func exitCodeOf(err error) int {
+	var exit exitError
+	if errors.As(err, &exit) {
+		return exit.code
+	}
+	return exitUnknown
+}
+
 func exitCode(err error, w io.Writer) int {
 	if err == nil {
 		return exitGood
 	}
-	code := exitUnknown
-	var exit exitError
-	if errors.As(err, &exit) {
-		code = exit.code
-	}
+	code := exitCodeOf(err)
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(w, "slowburn:", strings.TrimRight(text, "\n"))
 	}

@@ -30,6 +30,7 @@ func said(args ...string) (code int, out, err string) {
 // What the outside relies on: these commands and flags are there. Those of later versions are added
 // with them.
 var contract = map[string][]string{
+	"init":            {"--prometheus.url"},
 	"serve":           {"--web.listen-address", "--web.config.file", "--web.external-url", "--web.insecure", "--storage.path"},
 	"demo":            {"--once"},
 	"check":           {"--prometheus.url", "--strict"},

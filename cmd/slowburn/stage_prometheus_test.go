@@ -138,6 +138,7 @@ func (p play) write(db *promfake.DB, now time.Time) error {
 	good, bad := series("http_requests_total", "code", "200"), series("http_requests_total", "code", "500")
 	bounds := []string{"0.1", "0.25", "0.5", "1.0", "+Inf"}
 	shares := []float64{0.9, 0.95, 0.99, 0.999, 1}
+	count := db.Series(labels.FromStrings("__name__", "http_request_duration_seconds_count", "job", p.job))
 	buckets := make([]*promfake.Series, len(bounds))
 	for i, le := range bounds {
 		buckets[i] = series("http_request_duration_seconds_bucket", "le", le)
@@ -151,6 +152,9 @@ func (p play) write(db *promfake.DB, now time.Time) error {
 			return err
 		}
 		if err := bad.Append(ms, float64(int64(sumBad))); err != nil {
+			return err
+		}
+		if err := count.Append(ms, float64(int64(sumGood+sumBad))); err != nil {
 			return err
 		}
 		for i, bucket := range buckets {

@@ -28,30 +28,59 @@ type suggestCmd struct {
 // Run looks at what the server has and writes SLO files for it. Without anything to propose the
 // answer is no.
 func (c *suggestCmd) Run(e *env) error {
-	var only *regexp.Regexp
-	if c.Service != "" {
-		var err error
-		if only, err = regexp.Compile("^(?:" + c.Service + ")$"); err != nil {
-			return exitError{exitUsage, fmt.Errorf("--service %q: %w", c.Service, err)}
-		}
-	}
-	existing, sources, client, err := c.prepare(e)
-	if err != nil {
-		return err
-	}
-	list, failure := suggest.Propose(e.ctx, client, suggest.Options{At: sourceTime(e.ctx, client, e.now).Add(-settled), Service: only, Existing: existing, Catalogue: sources})
+	list, found := c.propose(e)
+	var err error
 	if c.OutputDir != "" && len(list) > 0 {
 		err = c.write(e.out, list)
 	} else {
 		err = printProposals(e.out, list)
 	}
-	if err := errors.Join(failure, err); err != nil {
-		return cannotFindOut(err) // what was found is written all the same
+	if err != nil {
+		return cannotFindOut(errors.Join(found, err))
 	}
-	if slices.ContainsFunc(list, func(p suggest.Proposal) bool { return !p.Empty() }) {
-		return nil
+	return found // what was found is written all the same
+}
+
+// propose looks at what the server has. Beside an error there may be proposals: those of the
+// sources that it did answer about. Without any the answer is no, with the reason.
+func (c *suggestCmd) propose(e *env) ([]suggest.Proposal, error) {
+	var only *regexp.Regexp
+	if c.Service != "" {
+		var err error
+		if only, err = regexp.Compile("^(?:" + c.Service + ")$"); err != nil {
+			return nil, exitError{exitUsage, fmt.Errorf("--service %q: %w", c.Service, err)}
+		}
 	}
-	return answerNo(errors.New("nothing was found that an SLO could be made of and that has none yet"))
+	existing, sources, client, err := c.prepare(e)
+	if err != nil {
+		return nil, err
+	}
+	o := suggest.Options{At: sourceTime(e.ctx, client, e.now).Add(-settled), Service: only, Existing: existing, Catalogue: sources}
+	list, err := suggest.Propose(e.ctx, client, o)
+	switch {
+	case err != nil:
+		return list, cannotFindOut(err)
+	case slices.ContainsFunc(list, func(p suggest.Proposal) bool { return !p.Empty() }):
+		return list, nil
+	}
+	return list, nothingFound(e, client, o, list)
+}
+
+// nothingFound answers that there is nothing to propose, and why. What was found and refused has
+// said so already.
+func nothingFound(e *env, client *prom.Client, o suggest.Options, list []suggest.Proposal) error {
+	const nothing = "nothing was found that an SLO could be made of and that has none yet"
+	switch {
+	case len(list) > 0:
+		return answerNo(errors.New(nothing + "; the reasons are above"))
+	case o.Service != nil:
+		return answerNo(fmt.Errorf("%s among the services that match %s", nothing, o.Service))
+	}
+	why, err := suggest.WhyNothing(e.ctx, client, o)
+	if err != nil {
+		return cannotFindOut(err)
+	}
+	return answerNo(errors.New(nothing + ". " + why))
 }
 
 // settled is how long ago samples have arrived for certain.

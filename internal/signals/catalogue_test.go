@@ -102,6 +102,8 @@ func TestCatalogueKnowsEverySource(t *testing.T) {
 	for _, want := range []string{
 		"go-http", "otel-http", "grpc", "otel-rpc", "ingress-nginx", "nginx", "envoy", "istio", "traefik", "spring",
 		"blackbox", "node", "kubernetes", "postgresql", "redis", "kafka", "jvm", "go-runtime",
+		"prometheus", "alertmanager", "grafana", "kube-apiserver", "coredns", "haproxy", "flask", "django", "starlette",
+		"mysql", "memcached", "mongodb", "elasticsearch",
 	} {
 		if !slices.Contains(names, want) {
 			t.Errorf("the catalogue lacks %s", want)

@@ -260,6 +260,59 @@ var sourceCases = []sourceCase{
 		saturation: map[string]float64{"memory": unknown, "clients": 0.001},
 	},
 	{
+		name: "Prometheus itself: its scrape and its probes are nobody's requests",
+		counters: map[string]float64{
+			`prometheus_http_requests_total{job="prometheus",handler="/api/v1/query",code="200"}`:                 10,
+			`prometheus_http_requests_total{job="prometheus",handler="/api/v1/query",code="503"}`:                 0.003,
+			`prometheus_http_requests_total{job="prometheus",handler="/metrics",code="200"}`:                      90,
+			`prometheus_http_requests_total{job="prometheus",handler="/-/ready",code="503"}`:                      90,
+			`prometheus_http_request_duration_seconds_bucket{job="prometheus",handler="/api/v1/query",le="0.1"}`:  10.003,
+			`prometheus_http_request_duration_seconds_bucket{job="prometheus",handler="/api/v1/query",le="+Inf"}`: 10.003,
+			`prometheus_http_request_duration_seconds_count{job="prometheus",handler="/api/v1/query"}`:            10.003,
+		},
+		service: "prometheus", from: "prometheus",
+		want: []string{
+			`total: 'prometheus_http_requests_total{handler!~"/metrics|/-/healthy|/-/ready",job="prometheus"}'`, "objective: 99.95", "below: 100ms",
+		},
+		traffic: 10.003, errors: 0.003 / 10.003, latency: 0.1,
+	},
+	{
+		name: "Alertmanager: what did not reach its receiver",
+		counters: map[string]float64{
+			`alertmanager_notifications_total{job="am",integration="slack"}`: 1, `alertmanager_notifications_failed_total{job="am",integration="slack",reason="other"}`: 0.001,
+		},
+		service: "am", from: "alertmanager", want: []string{`alertmanager_notifications_failed_total{job="am"}`}, traffic: 1, errors: 0.001, latency: unknown,
+	},
+	{
+		name: "Kubernetes' API server: a watch is not slow",
+		counters: map[string]float64{
+			`apiserver_request_total{job="apiserver",verb="GET",code="200"}`: 50, `apiserver_request_total{job="apiserver",verb="GET",code="500"}`: 0.01,
+			`apiserver_request_total{job="apiserver",verb="WATCH",code="500"}`:                      5,
+			`apiserver_request_sli_duration_seconds_bucket{job="apiserver",verb="GET",le="0.1"}`:    50.01,
+			`apiserver_request_sli_duration_seconds_bucket{job="apiserver",verb="GET",le="+Inf"}`:   50.01,
+			`apiserver_request_sli_duration_seconds_count{job="apiserver",verb="GET"}`:              50.01,
+			`apiserver_request_sli_duration_seconds_bucket{job="apiserver",verb="WATCH",le="0.1"}`:  0,
+			`apiserver_request_sli_duration_seconds_bucket{job="apiserver",verb="WATCH",le="+Inf"}`: 5,
+			`apiserver_request_sli_duration_seconds_count{job="apiserver",verb="WATCH"}`:            5,
+		},
+		service: "apiserver", from: "kube-apiserver", want: []string{`verb!~"WATCH|CONNECT|WATCHLIST"`, "below: 100ms"}, traffic: 50.01, errors: 0.01 / 50.01, latency: 0.1,
+	},
+	{
+		name: "HAProxy: the backend is the service",
+		counters: map[string]float64{
+			`haproxy_backend_http_responses_total{job="haproxy",proxy="cart",code="2xx"}`: 50, `haproxy_backend_http_responses_total{job="haproxy",proxy="cart",code="5xx"}`: 0.01,
+		},
+		gauges:  map[string]float64{`haproxy_backend_response_time_average_seconds{job="haproxy",proxy="cart"}`: 0.02},
+		service: "cart", from: "haproxy", want: []string{`bad: 'haproxy_backend_http_responses_total{code="5xx",proxy="cart"}'`}, traffic: 50.01, errors: 0.01 / 50.01, latency: 0.02,
+	},
+	{
+		name:     "MySQL: it is up, and counts no failures",
+		counters: map[string]float64{`mysql_global_status_questions{job="db"}`: 100},
+		gauges:   map[string]float64{`mysql_up{job="db"}`: 1, `mysql_global_status_threads_connected{job="db"}`: 20, `mysql_global_variables_max_connections{job="db"}`: 100},
+		service:  "db", from: "mysql", want: []string{`uptime: 'mysql_up{job="db"}'`}, traffic: 100, errors: unknown, latency: unknown,
+		saturation: map[string]float64{"connections": 0.2},
+	},
+	{
 		name: "Kafka: lag as time, and a dead group has none",
 		counters: map[string]float64{
 			`kafka_topic_partition_current_offset{job="kafka",topic="a",partition="0"}`:                    10,

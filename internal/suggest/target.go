@@ -93,10 +93,12 @@ const (
 func (r record) aim(most string) target {
 	share, end, ok := r.worst()
 	switch {
+	case !ok && len(r.buckets) == 0: // of two looks a step apart the first found nothing
+		return target{refused: fmt.Sprintf("there is less than %s of history, and a day is needed (a week is better)", figures.Duration(max(2*r.step, 2*time.Hour)))}
 	case !ok:
 		return target{refused: "nothing was counted in the history"}
 	case r.span() < minHistory:
-		return target{refused: fmt.Sprintf("there are only %s of history, and a day is needed", figures.Duration(r.span().Round(time.Hour)))}
+		return target{refused: fmt.Sprintf("there are only %s of history, and a day is needed (a week is better)", figures.Duration(r.span().Round(time.Hour)))}
 	}
 	t := target{}
 	events := r.events()

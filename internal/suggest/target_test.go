@@ -46,7 +46,7 @@ func TestAim(t *testing.T) {
 		{"less than four weeks is said", history(14, 1e6, nil), "", "99.99", "", "In the worst week of the 14 d that are known"},
 		{"less than a day is too little", record{step: time.Hour, window: lookBack, buckets: []bucket{{at: 1, total: 9e9}}}, "", "", "a day is needed", ""},
 		{"no events, no objective", history(28, 0, nil), "", "", "nothing was counted", ""},
-		{"no history, no objective", record{window: lookBack}, "", "", "nothing was counted", ""},
+		{"no history, no objective", record{window: lookBack}, "", "", "there is less than 2 h of history, and a day is needed", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := tc.r.aim(tc.most)

@@ -49,7 +49,9 @@ func (p Proposal) refusals() (all []string) {
 		if one.Refused != "" {
 			all = append(all, fmt.Sprintf("No SLO %s: %s.", one.Name, one.Refused))
 			for _, w := range one.Why {
-				all = append(all, w.Text)
+				if w.Key == "objective" { // what else was chosen is of no use without one
+					all = append(all, w.Text)
+				}
 			}
 		}
 	}

@@ -239,18 +239,18 @@ func incidentFilter(q url.Values) (store.IncidentFilter, error) {
 }
 
 func (s *jsonAPI) apiIncident(r *http.Request) (any, error) {
-	id, wantDraft := strings.CutSuffix(r.PathValue("id"), "/postmortem")
-	i, err := s.findIncident(r.Context(), id)
-	if err != nil {
-		return nil, err
-	}
+	id, wantDraft := strings.CutSuffix(r.PathValue("id"), postmortemPath)
 	if wantDraft {
-		text, err := s.draft(r.Context(), i)
-		out := api.Postmortem{Incident: i.ID, Markdown: text}
-		if r := s.reviewOf(i.ID); r != nil {
+		text, err := s.postmortemOf(r.Context(), id)
+		out := api.Postmortem{Incident: id, Markdown: text}
+		if r := s.reviewOf(id); r != nil {
 			out.Status, out.File = string(r.Status), r.File
 		}
 		return out, err
+	}
+	i, err := s.findIncident(r.Context(), id)
+	if err != nil {
+		return nil, err
 	}
 	return s.detail(r.Context(), i)
 }
@@ -272,6 +272,22 @@ func (s *server) findIncident(ctx context.Context, id string) (alerting.Incident
 		return i, err
 	}
 	return i, notFound("There is no incident %q.", id)
+}
+
+// postmortemPath ends the address of an incident's postmortem.
+const postmortemPath = "/postmortem"
+
+// postmortemOf returns the postmortem of an incident, of one too that only its postmortem knows:
+// people keep those of incidents that slowburn has not seen.
+func (s *server) postmortemOf(ctx context.Context, id string) (string, error) {
+	i, err := s.findIncident(ctx, id)
+	if err != nil {
+		if s.reviewOf(id) == nil {
+			return "", err
+		}
+		i = alerting.Incident{ID: id}
+	}
+	return s.draft(ctx, i)
 }
 
 // draft returns the postmortem of an incident.

@@ -47,8 +47,15 @@ const earlierIncidents = 5
 
 func (s *site) incidentPage(r *http.Request) (string, page, error) {
 	ctx, here := r.Context(), page{Here: "incidents"}
-	i, err := s.findIncident(ctx, r.PathValue("id"))
+	id, ofReview := strings.CutSuffix(r.PathValue("id"), postmortemPath)
+	if ofReview {
+		return postmortemPage(ctx, s, id)
+	}
+	i, err := s.findIncident(ctx, id)
 	if err != nil {
+		if s.reviewOf(id) != nil {
+			return postmortemPage(ctx, s, id)
+		}
 		return "", here, err
 	}
 	v := incidentView{Incident: i, Spec: s.Source.Snapshot().Set.Lookup(i.SLO), Name: nameOf(i), Key: stateKey(i), Silences: silences}
@@ -72,6 +79,27 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 		v.Draft = s.pages.render(text, decoration{Link: s.named(s.prefix)})
 	}
 	return "incident", page{Title: "Incident of " + string(i.SLO), Here: here.Here, Body: v}, nil
+}
+
+// documentView is a page that is one document.
+type documentView struct {
+	Title    string
+	Incident string // whose postmortem it is
+	Known    bool   // the incident has a page
+	HTML     template.HTML
+}
+
+// postmortemPage shows the postmortem of an incident by itself, which messages link to.
+func postmortemPage(ctx context.Context, s *site, id string) (string, page, error) {
+	here := page{Here: "incidents"}
+	text, err := s.postmortemOf(ctx, id)
+	if err != nil {
+		return "", here, err
+	}
+	_, unknown := s.findIncident(ctx, id)
+	v := documentView{Title: "Postmortem of " + incidentName.ReplaceAllString(id, ""), Incident: id, Known: unknown == nil}
+	v.HTML = s.pages.render(text, decoration{Link: s.named(s.prefix)})
+	return "document", page{Title: v.Title, Here: here.Here, Body: v}, nil
 }
 
 // linked returns a text with links to the pages of the incidents that it names; "" for no text.

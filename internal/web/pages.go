@@ -41,7 +41,7 @@ func newPages(prefix string) *pages {
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))
 	p := &pages{byName: map[string]*template.Template{}, markdown: newMarkdown()}
-	for _, name := range []string{"overview", "service", "slo", "incident", "list", "report", "file", "error", "out"} {
+	for _, name := range []string{"overview", "service", "slo", "incident", "list", "report", "document", "file", "error", "out"} {
 		p.byName[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return p

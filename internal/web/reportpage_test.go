@@ -161,3 +161,35 @@ func TestIncidentsAreFoundByHowTheirNamesEnd(t *testing.T) {
 		}
 	}
 }
+
+// Where messages and lists of postmortems lead there is a page: of an incident's postmortem by
+// itself, and of a postmortem whose incident slowburn has not seen.
+func TestPostmortemsHavePages(t *testing.T) {
+	s := newShop(t)
+	const foreign = `checkout/availability{route="/pay"}/page/1`
+	s.options.Reviews = func() []postmortem.Review {
+		return []postmortem.Review{{Incident: foreign, Status: postmortem.StatusClosed, File: "a.md"}}
+	}
+	s.options.Postmortem = func(_ context.Context, i alerting.Incident) (string, error) {
+		return "---\nid: x\n---\n# Postmortem\n\nWritten of " + i.ID, nil
+	}
+	seen, err := s.archive.Incidents(t.Context(), store.IncidentFilter{Limit: 1})
+	must(t, err)
+	handler := s.handler()
+	for path, want := range map[string]string{
+		incidentPath(foreign):                             "Written of checkout/availability",
+		incidentPath(foreign) + "/postmortem":             "Written of checkout/availability",
+		incidentPath(seen[0].ID) + "/postmortem":          "The incident</a>",
+		"/api/v1" + incidentPath(foreign) + "/postmortem": `"status":"closed"`,
+	} {
+		w := get(handler, path)
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s is %d, without %q:\n%s", path, w.Code, want, w.Body)
+		}
+	}
+	for _, path := range []string{incidentPath("a/b/page/1"), incidentPath("a/b/page/1") + "/postmortem"} {
+		if w := get(handler, path); w.Code != http.StatusNotFound {
+			t.Errorf("%s is %d", path, w.Code)
+		}
+	}
+}
