@@ -319,7 +319,7 @@ func TestForgedSessions(t *testing.T) {
 func TestWhereTheyComeBackTo(t *testing.T) {
 	s := newSite(t, login.Options{Domains: []string{"*"}})
 	for back, want := range map[string]string{
-		"/incidents/a%2Fb": "/incidents/a/b", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", `\\evil.example`: "/", "evil": "/",
+		"/incidents/a%2Fb": "/incidents/a/b", "//evil.example": "/", "///evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", `\\evil.example`: "/", "evil": "/",
 		"javascript:alert(1)": "/", "/\tx": "/", "": "/", "/%0d%0aSet-Cookie:x": "/\r\nSet-Cookie:x", "/" + strings.Repeat("x", 2000): "/",
 	} {
 		b := s.browser()
