@@ -98,12 +98,22 @@ func (a *Daemon) openLogin(cfg config.OIDC) (*login.Door, error) {
 		a.Log.Warn("sessions of those who sign in are sent without TLS: whoever is in between can use them; set --web.external-url to https://", "url", a.ExternalURL)
 	}
 	return login.New(login.Options{
-		Issuer: cfg.Issuer, ClientID: cfg.ClientID, Secrets: strings.Fields(text), ExternalURL: a.ExternalURL, Scopes: cfg.Scopes,
+		Issuer: cfg.Issuer, ClientID: cfg.ClientID, Secrets: linesOf(text), ExternalURL: a.ExternalURL, Scopes: cfg.Scopes,
 		UserClaim: cfg.UserClaim, GroupsClaim: cfg.GroupsClaim, Domains: cfg.Domains, Groups: cfg.Groups, Life: cfg.Session,
 		Keeps: func(group string) bool {
 			return slices.ContainsFunc(a.trust().Grants, func(g web.Grant) bool { return g.IsForGroup(group) })
 		}, Log: a.Log,
 	}), nil
+}
+
+// linesOf returns the lines that hold something: what others have made up may have spaces in it.
+func linesOf(text string) (all []string) {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
 }
 
 func rightsOf(texts []string) (may []web.Right) {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,5 +67,12 @@ func TestTheLocalTokenIsOfOurUserAlone(t *testing.T) {
 	var log diary
 	if all := writeLocal(filepath.Join(file, "below"), slog.New(slog.NewTextHandler(&log, nil))); len(all) != 0 || log.count("web.local_token_file") != 1 {
 		t.Errorf("tokens %+v, %s", all, log.text.String())
+	}
+}
+
+// A client secret may have spaces in it; each line is one.
+func TestClientSecretsAreLines(t *testing.T) {
+	if got := linesOf("a newer one\r\n\n  an older one \n"); !slices.Equal(got, []string{"a newer one", "an older one"}) {
+		t.Errorf("%q", got)
 	}
 }
