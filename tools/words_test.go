@@ -10,16 +10,30 @@ import (
 	"testing"
 )
 
-// composers are the files that put what happened to an incident into a message, by what begins
-// their names.
+// composers are the files that put what happened to an incident, or its postmortem, into a message
+// or an answer, by what begins their names.
 var composers = []string{
 	"internal/notify/facts.go", "internal/notify/alertmanager/", "internal/notify/pagerduty/", "internal/notify/webhook/",
 	"internal/notify/slack/act.go", "internal/notify/slack/compose.go", "internal/notify/slack/message.go", "internal/notify/slack/policy.go",
+	"internal/notify/slack/reviewed.go", "internal/notify/slack/interact.go", "internal/notify/slack/evidence.go", "internal/notify/slack/command.go",
 }
 
 // notOfIncidents are sentences of the composers that tell something else.
 var notOfIncidents = []string{
 	"Made a ticket by", "Made a page by", // beside an icon, before a name
+	// What Slack's own doors answer, of no incident.
+	" The message shows it when it is done; ", "the key to ask for it by is ",
+	"⚠️ That could not be written down, and nothing has changed. Please try again; if it goes on, look at slowburn's log.",
+	"⚠️ The draft could not be made; slowburn's log says why.", "📝 Postmortem draft, asked for by %s (%s)",
+	"The draft is longer than fits into a thread; `slowburn postmortem` prints all of it.",
+	"⚠️ slowburn cannot reach Slack to make sure that this is its own workspace. Nothing has changed; please try again.",
+	"Only people of the workspace that slowburn belongs to can do this.",
+	// What the slash command says of budgets and of itself.
+	"What slowburn answers here; only you see it.", "There is no service and no SLO “",
+	"`/slowburn status` every budget, worst first; `status checkout` or `status checkout/availability` for some",
+	"`/slowburn gate checkout` may it be released?", "There is no budget yet. The first minutes are read about two minutes after the start.",
+	"no traffic in the window", "gap in the data", "There is no error-budget policy in the configuration, so slowburn forbids nothing.",
+	"The budget that decides is ", "* lets it pass, since ", "Since the onset, up to ",
 }
 
 // A receiver dresses sentences and makes none: whoever reads of an incident in two places reads the

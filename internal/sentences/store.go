@@ -15,6 +15,9 @@ func NotWritten(since time.Time, unclear bool) string {
 	return silent(since) + ", so nothing was written. Do it again when it answers, which /-/healthy tells; until then tell your team in another way."
 }
 
+// AwaitsLeader says that something is written down, and not done yet.
+const AwaitsLeader = "It is written down, and waits for the slowburn that leads, which may be changing just now."
+
 // NotRead says that a database, which has not answered since a time, cannot show what somebody
 // wants to see.
 func NotRead(since time.Time) string {

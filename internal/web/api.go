@@ -65,8 +65,8 @@ func problemOf(err error) *problem {
 	case errors.Is(err, store.ErrStandby):
 		return &problem{http.StatusServiceUnavailable, "unavailable", "This slowburn does not lead just now. Nothing was done; please try again."}
 	case errors.As(err, &waits):
-		return &problem{http.StatusAccepted, "pending", "It is written down, and waits for the slowburn that leads, which may be changing just now. " +
-			"What became of it is told at /api/v1/requests/" + waits.key + "."}
+		return &problem{http.StatusAccepted, "pending", sentences.AwaitsLeader +
+			" What became of it is told at /api/v1/requests/" + waits.key + "."}
 	case errors.As(err, &stored) && !stored.Since.IsZero():
 		return &problem{http.StatusServiceUnavailable, "unavailable", sentences.NotRead(stored.Since)}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -95,7 +95,7 @@ func statusBody(all []Standing, which string) Body {
 		return which != "" && which != s.ID.Service() && which != string(s.ID) && which != string(s.ID.Base())
 	})
 	if len(all) == 0 && which != "" {
-		return sections("There is no service and no SLO “" + escape(which) + "”.")
+		return nothingCalled(which)
 	}
 	if len(all) == 0 {
 		return sections("There is no budget yet. The first minutes are read about two minutes after the start.")
@@ -215,6 +215,11 @@ func incidentsBody(open []alerting.Incident) Body {
 	return sections(figures.Plural(len(open), "open incident")+".", limited(lines, "`slowburn incidents --open` shows all")...)
 }
 
+// nothingCalled answers whoever names what is no service and no SLO.
+func nothingCalled(name string) Body {
+	return sections("There is no service and no SLO “" + escape(name) + "”.")
+}
+
 // gateBody says whether something may be released.
 func gateBody(from Backend, scope string) Body {
 	if scope == "" {
@@ -223,7 +228,7 @@ func gateBody(from Backend, scope string) Body {
 	v, ok := from.Gate(scope)
 	switch {
 	case !ok:
-		return sections("There is no service and no SLO “" + escape(scope) + "”.")
+		return nothingCalled(scope)
 	case v.NoPolicy:
 		return sections("There is no error-budget policy in the configuration, so slowburn forbids nothing.")
 	}

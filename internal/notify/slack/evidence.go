@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // Evidence composes what is owed when slowburn has looked into an incident: the root message shows
@@ -118,7 +119,7 @@ func changes(e *ranking.Evidence) []string {
 		lines = append(lines, line)
 	}
 	if len(lines) == 0 {
-		return []string{"Nothing was recorded or seen to change near the onset."}
+		return []string{sentences.NothingChanged}
 	}
 	lines[0] += " _Correlated, not proven._"
 	return lines

@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // interaction is the payload of a press, the same over HTTP and over Socket Mode, as far as we look
@@ -85,7 +86,7 @@ func (d *Desk) interactionJob(in *doors, payload []byte) (job, bool, error) {
 func (d *Desk) press(ctx context.Context, in *doors, p press) outcome {
 	i, ok := d.Backend.Incident(ctx, incidentOf(p.control, d.Backend.Open()))
 	if !ok {
-		return whisper("🤷 slowburn does not know this incident. It may be older than what is kept.")
+		return whisper("🤷 " + sentences.NoSuchIncident)
 	}
 	if p.action == ActionPostmortem {
 		return d.postDraft(ctx, in, p, i)
@@ -95,11 +96,11 @@ func (d *Desk) press(ctx context.Context, in *doors, p press) outcome {
 		return outcome{refused: true}
 	}
 	if !i.Open {
-		return whisper("✅ This incident is over since " + at(i.Resolved) + "; there is nothing left to do here but the postmortem.")
+		return whisper("✅ " + dress(sentences.NothingToDo(i)))
 	}
 	a.Incident, a.By = i.ID, in.people.name(ctx, in.Client, p.user, p.name, d.Now())
 	if has, taken := i.Acknowledged(); taken && a.Kind == alerting.Acknowledge && has.Who != a.Who {
-		return whisper("👀 " + person(has) + " has acknowledged it already, " + at(has.At) + ".")
+		return whisper("👀 " + dress(sentences.TakenAlready(has)))
 	}
 	return d.done(p, a, d.Backend.Do(ctx, a))
 }
@@ -124,7 +125,7 @@ const answerEvery = time.Second
 // waits tells a person that an act waits, and later if it was refused: that it was done is seen in
 // the message.
 func (d *Desk) waits(p press, a alerting.Act) outcome {
-	o := whisper("⏳ It is written down and waits for the slowburn that leads, which may be changing just now. The message shows it when it is done; " +
+	o := whisper("⏳ " + sentences.AwaitsLeader + " The message shows it when it is done; " +
 		"the key to ask for it by is " + code(a.Key) + ".")
 	o.then = func(ctx context.Context) outcome {
 		for ctx.Err() == nil {
@@ -188,7 +189,7 @@ func (d *Desk) postDraft(ctx context.Context, in *doors, p press, i alerting.Inc
 	}
 	switch err := d.Backend.Owe(ctx, p.key(), owed); {
 	case errors.Is(err, ErrWaiting):
-		return whisper("⏳ The draft is written down and waits for the slowburn that leads, which may be changing just now.")
+		return whisper("⏳ " + sentences.AwaitsLeader)
 	case err != nil:
 		return d.failed(p, "draft", i.ID, err)
 	}

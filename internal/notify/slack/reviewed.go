@@ -6,6 +6,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -29,16 +30,15 @@ type Review struct {
 func ComposeReview(r Review, now time.Time) []outbox.Entry {
 	name := escape(plain(string(r.SLO), 60))
 	var lines []string
-	sentence := "📝 A postmortem of " + name + " is required; a draft is ready."
+	icon := "⏳ "
 	switch {
 	case r.Required != "":
-		lines = append(lines, "📝 *A postmortem is required*: "+escape(r.Required)+". A draft with the facts is ready; what only people know is left open in it.")
+		icon = "📝 "
+		lines = append(lines, icon+dress(sentences.MustReview(r.Required)))
 	case r.Late:
-		sentence = "⏳ The postmortem of " + name + " is still a draft."
-		lines = append(lines, "⏳ *The postmortem is still a draft*; it should have been reviewed by "+escape(r.By)+".")
+		lines = append(lines, icon+dress(sentences.Unreviewed(r.By)))
 	default:
-		sentence = "⏳ " + figures.Plural(len(r.Overdue), "action item") + " of " + name + " overdue."
-		lines = append(lines, "⏳ *"+figures.Plural(len(r.Overdue), "action item")+" overdue*")
+		lines = append(lines, icon+dress(sentences.OverdueActions(len(r.Overdue))))
 	}
 	const most = 8
 	for _, o := range r.Overdue[:min(most, len(r.Overdue))] {
@@ -48,7 +48,7 @@ func ComposeReview(r Review, now time.Time) []outbox.Entry {
 		lines = append(lines, "+ "+figures.Count(more)+" more")
 	}
 	if r.Required != "" && r.By != "" {
-		lines = append(lines, "To be reviewed by "+escape(r.By)+".")
+		lines = append(lines, escape(sentences.ReviewBy(r.By)))
 	}
 	if r.Draft != "" {
 		lines = append(lines, link(r.Draft, "The draft"))
@@ -56,6 +56,7 @@ func ComposeReview(r Review, now time.Time) []outbox.Entry {
 	if r.File != "" {
 		lines = append(lines, "File: "+code(r.File))
 	}
+	sentence := icon + sentences.OfReview(name, r.Required != "", r.Late, len(r.Overdue))
 	b := Body{Text: clip(sentence, maxSentence), Broadcast: true, Incident: r.Incident, SLO: string(r.SLO)}
 	b.Blocks = []Block{section(strings.Join(lines, "\n"))}
 	return []outbox.Entry{{
