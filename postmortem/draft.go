@@ -22,8 +22,8 @@ type Document struct {
 	Verdict  Verdict
 	Impact   Impact
 	Times    Times
-	Profile  []Bucket // the time around the incident, oldest first
-	Changes  []Change // near the onset, oldest first; nil was not collected
+	Profile  []Bucket      // the time around the incident, oldest first
+	Changes  []SuspectCost // near the onset, oldest first; nil was not collected
 	Timeline []Entry
 	Queries  []Query
 	Earlier  []alerting.Incident // of the same SLO, newest first
@@ -138,14 +138,14 @@ const changeBack = 2 * time.Hour
 
 // changes returns those that people recorded, with what they cost, and those that somebody saw,
 // oldest first.
-func changes(f Facts) []Change {
+func changes(f Facts) []SuspectCost {
 	if f.Changes == nil && f.Acts == nil {
 		return nil
 	}
-	all := []Change{}
+	all := []SuspectCost{}
 	for _, c := range f.Changes {
 		if !strings.HasPrefix(c.Seen, ranking.Recorded) {
-			all = append(all, Change{Change: c})
+			all = append(all, SuspectCost{Suspect: c})
 		}
 	}
 	for _, c := range alerting.Attribute(alerting.Input{ID: f.id(), Spec: f.Spec, Ledger: f.Ledger}, f.Acts, f.Ledger.End()) {
@@ -157,9 +157,9 @@ func changes(f Facts) []Change {
 		if began.After(f.Incident.Last.Time()) || over.Before(f.Incident.Onset.Add(-changeBack)) {
 			continue
 		}
-		all = append(all, Change{ranking.Change{At: began.UTC(), What: a.Name(), Seen: ranking.Recorded, Link: a.Link}, c.Sentence()})
+		all = append(all, SuspectCost{ranking.Suspect{At: began.UTC(), What: a.Name(), Seen: ranking.Recorded, Link: a.Link}, c.Sentence()})
 	}
-	slices.SortStableFunc(all, func(a, b Change) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(all, func(a, b SuspectCost) int { return a.At.Compare(b.At) })
 	return all
 }
 
@@ -196,7 +196,7 @@ func until(i alerting.Incident) string {
 	return " to " + figures.UTC(i.Ended)
 }
 
-func timeline(f Facts, changes []Change) []Entry {
+func timeline(f Facts, changes []SuspectCost) []Entry {
 	i := f.Incident
 	first := "the first minute that burned above the budget (onset)"
 	if i.Rule == alerting.RuleNoData {

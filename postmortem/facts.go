@@ -31,9 +31,9 @@ type Facts struct {
 	FoundAt  time.Time        // the end of the time that Where counts
 	Where    *ranking.Ranking // which label values the bad events had
 	Traces   []ranking.Trace
-	Changes  []ranking.Change // that somebody saw; those that were recorded are taken from Acts, which say more
-	Acts     []alerting.Act   // that are not about a single incident: changes and experiments are picked from them
-	Problems []string         // what could not be found out, and why
+	Changes  []ranking.Suspect // that somebody saw; those that were recorded are taken from Acts, which say more
+	Acts     []alerting.Act    // that are not about a single incident: changes and experiments are picked from them
+	Problems []string          // what could not be found out, and why
 }
 
 // Signals are the golden signals of the incident's service at four times.
@@ -60,9 +60,9 @@ type Curve struct {
 	Low, High string    // the lowest and the highest of them, written with the unit
 }
 
-// Change is something that was changed near the onset, with what it cost.
-type Change struct {
-	ranking.Change
+// SuspectCost is something that was changed near the onset, with what went wrong after it.
+type SuspectCost struct {
+	ranking.Suspect
 	Cost string // what went wrong after it, as a sentence; "" is not known
 }
 

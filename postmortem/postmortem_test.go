@@ -73,7 +73,7 @@ func evidence(f postmortem.Facts, earlier []alerting.Incident) postmortem.Facts 
 		}},
 	}
 	f.Traces = []ranking.Trace{{ID: "4bf92f3577b34da6", Where: `route="/pay"`, URL: "https://traces.example/4bf92f3577b34da6"}}
-	f.Changes = []ranking.Change{{At: onset.Add(-4 * time.Minute), What: "v1.2.2 → v1.2.3 <!channel>", Seen: "seen in build_info", Link: "https://ci.example/7"}}
+	f.Changes = []ranking.Suspect{{At: onset.Add(-4 * time.Minute), What: "v1.2.2 → v1.2.3 <!channel>", Seen: "seen in build_info", Link: "https://ci.example/7"}}
 	f.Acts = []alerting.Act{{
 		Key: "c", Kind: alerting.Changed, At: onset.Add(30 * time.Minute), By: "Ada", Service: f.Spec.Service,
 		Change: &alerting.Change{Kind: "rollback", Title: "payments", Version: "v1.2.2", Start: onset.Add(30 * time.Minute)},
@@ -351,7 +351,7 @@ func TestDifferenceBetweenNotCollectedAndNothingFound(t *testing.T) {
 	if n := strings.Count(postmortem.Draft(f).Markdown(), "Not collected."); n != 4 {
 		t.Errorf("%d sections say so, want 4", n)
 	}
-	f.Signals, f.Where, f.Changes, f.Earlier = &postmortem.Signals{}, &ranking.Ranking{}, []ranking.Change{}, []alerting.Incident{}
+	f.Signals, f.Where, f.Changes, f.Earlier = &postmortem.Signals{}, &ranking.Ranking{}, []ranking.Suspect{}, []alerting.Incident{}
 	if strings.Contains(postmortem.Draft(f).Markdown(), "Not collected.") {
 		t.Error("an empty answer is said not to have been asked for")
 	}

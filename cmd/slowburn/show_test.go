@@ -16,7 +16,7 @@ func TestAnIncidentIsShownWithItsEvidence(t *testing.T) {
 	old, _ := json.Marshal(ranking.Evidence{Onset: onset, Problems: []string{"the first look"}})
 	found, _ := json.Marshal(ranking.Evidence{
 		Onset: onset, Burns: ranking.Ranking{Verdict: ranking.NotKnown, Reason: "no label was looked at"},
-		Changes:  []ranking.Change{{What: "deploy checkout v2.4.1", At: onset.Add(-3 * time.Minute), Link: "https://ci.example.org/812"}},
+		Changes:  []ranking.Suspect{{What: "deploy checkout v2.4.1", At: onset.Add(-3 * time.Minute), Link: "https://ci.example.org/812"}},
 		Traces:   []ranking.Trace{{ID: "4bf92f35", Where: "payments"}},
 		Problems: []string{"golden signals: Prometheus timed out\nand more"},
 	})

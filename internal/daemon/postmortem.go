@@ -95,7 +95,7 @@ func (r *Archive) facts(ctx context.Context, i alerting.Incident) (postmortem.Fa
 		f.Problems = append(f.Problems, err.Error())
 	}
 	if found != nil {
-		f.FoundAt, f.Changes = found.At, append([]ranking.Change{}, found.Changes...)
+		f.FoundAt, f.Changes = found.At, append([]ranking.Suspect{}, found.Changes...)
 		if found.Burns.Verdict != ranking.NotKnown {
 			f.Where, f.Traces = &found.Burns, found.Traces
 		}

@@ -288,8 +288,8 @@ func (s *Snapshot) BurnDown(id slo.ID, from, to time.Time, step time.Duration) (
 	return all, true
 }
 
-// Change is something that was done to a service, with what it cost.
-type Change struct {
+// MeasuredChange is something that was done to a service, with what it cost.
+type MeasuredChange struct {
 	alerting.Act
 	Costs []alerting.Cost // by budget
 	Trial *alerting.Trial // of an experiment
@@ -297,19 +297,19 @@ type Change struct {
 
 // Changes lists the changes and experiments of the last hundred days that began in [from, to), of a
 // service or of all, newest first. Zero times do not narrow.
-func (s *Snapshot) Changes(service string, from, to, now time.Time) []Change {
+func (s *Snapshot) Changes(service string, from, to, now time.Time) []MeasuredChange {
 	now = now.Add(s.skew)
-	var all []Change
+	var all []MeasuredChange
 	touched := map[string]bool{} // services
 	for _, a := range alerting.InForce(s.Open.Acts(), now) {
 		c := a.Change
 		if c != nil && (service == "" || a.About() == service) && !c.Start.Before(from) && (to.IsZero() || c.Start.Before(to)) {
-			all = append(all, Change{Act: a})
+			all = append(all, MeasuredChange{Act: a})
 			touched[a.About()] = true
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Change) int { return b.Change.Start.Compare(a.Change.Start) })
-	at := map[string]*Change{}
+	slices.SortStableFunc(all, func(a, b MeasuredChange) int { return b.Change.Start.Compare(a.Change.Start) })
+	at := map[string]*MeasuredChange{}
 	for n := range all {
 		at[all[n].Key] = &all[n]
 	}

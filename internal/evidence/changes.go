@@ -37,14 +37,14 @@ const (
 const ActsBack = 24 * time.Hour
 
 // changes looks for what was recorded and for what the metrics show.
-func (g *gatherer) changes(ctx context.Context) ([]ranking.Change, error) {
+func (g *gatherer) changes(ctx context.Context) ([]ranking.Suspect, error) {
 	all := g.recorded()
 	scope, names := g.scope()
 	if len(scope) == 0 { // nobody has said which targets are the service's
 		return likeliest(all, g.Onset), nil
 	}
-	look := []func(context.Context, []*labels.Matcher, []string) ([]ranking.Change, error){g.versions, g.generations, g.restarts}
-	found := make([][]ranking.Change, len(look))
+	look := []func(context.Context, []*labels.Matcher, []string) ([]ranking.Suspect, error){g.versions, g.generations, g.restarts}
+	found := make([][]ranking.Suspect, len(look))
 	failed := make([]error, len(look))
 	var wg sync.WaitGroup
 	for i, f := range look {
@@ -59,7 +59,7 @@ func (g *gatherer) changes(ctx context.Context) ([]ranking.Change, error) {
 
 // recorded returns the changes that people or their pipelines declared, less those that were taken
 // back.
-func (g *gatherer) recorded() (out []ranking.Change) {
+func (g *gatherer) recorded() (out []ranking.Suspect) {
 	undone := map[string]bool{}
 	for _, a := range g.Acts {
 		if a.Kind == alerting.Undo {
@@ -71,7 +71,7 @@ func (g *gatherer) recorded() (out []ranking.Change) {
 		if c == nil || undone[a.Key] || !a.Concerns(g.SLO) || c.Start.After(g.at) || c.Start.Before(g.Onset.Add(-lookBack)) && (c.End.IsZero() || c.End.Before(g.Onset)) {
 			continue
 		}
-		out = append(out, ranking.Change{At: c.Start.UTC(), What: c.Name(), Seen: ranking.Recorded, Who: a.By, Link: c.Link})
+		out = append(out, ranking.Suspect{At: c.Start.UTC(), What: c.Name(), Seen: ranking.Recorded, Who: a.By, Link: c.Link})
 	}
 	return out
 }
@@ -120,7 +120,7 @@ func (g *gatherer) curves(ctx context.Context, query string) ([]prom.Curve, erro
 var versionLabels = []string{"version", "short_version", "tag", "image_tag", "revision", "git_commit", "commit"}
 
 // versions finds versions that appeared in metrics like build_info.
-func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []string) ([]ranking.Change, error) {
+func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []string) ([]ranking.Suspect, error) {
 	info := selectors.Pattern(model.MetricNameLabel, ".*build_info")
 	by := selectors.By(append([]string{model.MetricNameLabel}, versionLabels...)...)
 	query := "count " + by + " (" + selectors.Write("", append([]selectors.Matcher{info}, selectors.Of(scope...)...)...) + ")"
@@ -133,7 +133,7 @@ func (g *gatherer) versions(ctx context.Context, scope []*labels.Matcher, _ []st
 		name := c.Labels[model.MetricNameLabel]
 		byMetric[name] = append(byMetric[name], c)
 	}
-	var all []ranking.Change
+	var all []ranking.Suspect
 	for _, name := range slices.Sorted(maps.Keys(byMetric)) {
 		found := appeared(byMetric[name], version)
 		for i := range found {
@@ -156,7 +156,7 @@ func version(l map[string]string) string {
 
 // appeared finds the times at which a series begins that was not there before, and names it and
 // those that were.
-func appeared(curves []prom.Curve, name func(map[string]string) string) (out []ranking.Change) {
+func appeared(curves []prom.Curve, name func(map[string]string) string) (out []ranking.Suspect) {
 	present := map[int64][]string{} // names by time
 	for _, c := range curves {
 		for _, p := range c.Points {
@@ -171,7 +171,7 @@ func appeared(curves []prom.Curve, name func(map[string]string) string) (out []r
 		slices.Sort(now)
 		for _, v := range now {
 			if before != nil && !slices.Contains(before, v) {
-				out = append(out, ranking.Change{At: time.UnixMilli(at).UTC().Add(-changeStep), What: strings.Join(before, ", ") + " → " + v})
+				out = append(out, ranking.Suspect{At: time.UnixMilli(at).UTC().Add(-changeStep), What: strings.Join(before, ", ") + " → " + v})
 			}
 		}
 		before = now
@@ -180,7 +180,7 @@ func appeared(curves []prom.Curve, name func(map[string]string) string) (out []r
 }
 
 // generations finds changes of the specification of a Kubernetes workload of the service's name.
-func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, names []string) ([]ranking.Change, error) {
+func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, names []string) ([]ranking.Suspect, error) {
 	var queries []string
 	for _, kind := range []string{"deployment", "statefulset", "daemonset"} {
 		match := []selectors.Matcher{
@@ -199,12 +199,12 @@ func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, nam
 	if err != nil {
 		return nil, err
 	}
-	var all []ranking.Change
+	var all []ranking.Suspect
 	for _, c := range curves {
 		kind := c.Labels["kind"]
 		for i := 1; i < len(c.Points); i++ {
 			if p, q := c.Points[i-1], c.Points[i]; q.Value > p.Value {
-				all = append(all, ranking.Change{
+				all = append(all, ranking.Suspect{
 					At: time.UnixMilli(q.At).UTC().Add(-changeStep), What: kind + " " + c.Labels[kind] + " was changed",
 					Seen: "seen in the generation of the " + kind, Query: query,
 				})
@@ -215,7 +215,7 @@ func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, nam
 }
 
 // restarts finds processes that started near the onset.
-func (g *gatherer) restarts(ctx context.Context, scope []*labels.Matcher, _ []string) ([]ranking.Change, error) {
+func (g *gatherer) restarts(ctx context.Context, scope []*labels.Matcher, _ []string) ([]ranking.Suspect, error) {
 	query := "topk(1000, " + selectors.Metric("process_start_time_seconds", scope...) + ")"
 	list, err := g.Client.Vector(ctx, query, g.at)
 	if err != nil {
@@ -233,7 +233,7 @@ func (g *gatherer) restarts(ctx context.Context, scope []*labels.Matcher, _ []st
 }
 
 // started groups the start times (Unix seconds) of processes that began in [from, to].
-func started(times []float64, from, to time.Time) (out []ranking.Change) {
+func started(times []float64, from, to time.Time) (out []ranking.Suspect) {
 	slices.Sort(times)
 	last, n := math.Inf(-1), 0
 	for _, t := range times {
@@ -242,7 +242,7 @@ func started(times []float64, from, to time.Time) (out []ranking.Change) {
 			continue
 		}
 		if t-last > sameChange.Seconds() {
-			out, n = append(out, ranking.Change{At: at, Seen: "seen in process_start_time_seconds"}), 0
+			out, n = append(out, ranking.Suspect{At: at, Seen: "seen in process_start_time_seconds"}), 0
 		}
 		last, n = t, n+1
 		out[len(out)-1].What = figures.Count(n) + " of " + figures.Plural(len(times), "process") + " started anew"
@@ -253,9 +253,9 @@ func started(times []float64, from, to time.Time) (out []ranking.Change) {
 // join adds changes, less those that an earlier one at about the same time stands for: a deployment
 // shows as a version, as a generation and as new processes. What was recorded, and the version, say
 // most.
-func join(all, more []ranking.Change) []ranking.Change {
+func join(all, more []ranking.Suspect) []ranking.Suspect {
 	for _, c := range more {
-		i := slices.IndexFunc(all, func(a ranking.Change) bool { return a.At.Sub(c.At).Abs() <= sameChange && a.Seen != c.Seen })
+		i := slices.IndexFunc(all, func(a ranking.Suspect) bool { return a.At.Sub(c.At).Abs() <= sameChange && a.Seen != c.Seen })
 		if i < 0 {
 			all = append(all, c)
 		} else if all[i].Query == "" && strings.Contains(c.What, "→") {
@@ -267,14 +267,14 @@ func join(all, more []ranking.Change) []ranking.Change {
 
 // likeliest orders changes by how near they are to the onset, those before it first: what came
 // after it did not begin it.
-func likeliest(all []ranking.Change, onset time.Time) []ranking.Change {
-	after := func(c ranking.Change) int {
+func likeliest(all []ranking.Suspect, onset time.Time) []ranking.Suspect {
+	after := func(c ranking.Suspect) int {
 		if c.At.After(onset.Add(sameChange / 2)) {
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(all, func(a, b ranking.Change) int {
+	slices.SortStableFunc(all, func(a, b ranking.Suspect) int {
 		return cmp.Or(cmp.Compare(after(a), after(b)), cmp.Compare(a.At.Sub(onset).Abs(), b.At.Sub(onset).Abs()), cmp.Compare(a.What, b.What))
 	})
 	return all[:min(len(all), maxChanges)]

@@ -16,7 +16,7 @@ type Evidence struct {
 	At       time.Time     `json:"at"`   // the questions are about the time up to here
 	Took     float64       `json:"took"` // seconds
 	Burns    Ranking       `json:"burns"`
-	Changes  []Change      `json:"changes,omitempty"` // the likeliest first
+	Changes  []Suspect     `json:"changes,omitempty"` // the likeliest first
 	Traces   []Trace       `json:"traces,omitempty"`
 	Signals  Snapshot      `json:"signals"`
 	Problems []string      `json:"problems,omitempty"` // what could not be found out, and why

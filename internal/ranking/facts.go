@@ -8,8 +8,8 @@ package ranking
 
 import "time"
 
-// Change is something that was done to a service near the onset, or that happened to it.
-type Change struct {
+// Suspect is something that was done to a service near the onset, or that happened to it.
+type Suspect struct {
 	At    time.Time `json:"at"`
 	What  string    `json:"what"`          // "v2.3.4 → v2.4.1"; a sentence part
 	Seen  string    `json:"seen"`          // how it is known: Recorded, "seen in build_info"

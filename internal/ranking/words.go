@@ -85,7 +85,7 @@ func (c Contributor) sentence(first bool) string {
 }
 
 // Sentence says what changed, how long before or after the onset, and how that is known.
-func (c Change) Sentence(onset time.Time) string {
+func (c Suspect) Sentence(onset time.Time) string {
 	s := c.What
 	if strings.Contains(s, "→") {
 		s += " rolled out"

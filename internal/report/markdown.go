@@ -145,9 +145,12 @@ func groupText(rows []Row) string {
 	return b.String()
 }
 
+// noBurn stands where there is nothing to list.
+const noBurn = "No bad event is known of this period.\n"
+
 func (r Report) burnerText(limit int) string {
 	if len(r.Burners) == 0 {
-		return "No bad event is known of this period.\n"
+		return noBurn
 	}
 	var rows [][]string
 	for _, b := range r.Burners {

@@ -63,7 +63,7 @@ func (r Report) worstText(limit int) string {
 		rows = append(rows, row)
 	}
 	if len(rows) == 0 {
-		return "No bad event is known of this period.\n"
+		return noBurn
 	}
 	note := "\nShare of good events in the worst window of each length. One long outage and many blips look alike over the week and differ here.\n"
 	if part {

@@ -124,7 +124,7 @@ func (s *server) do(ctx context.Context, c caller, a api.Act) (api.Act, error) {
 	a.Who = c.who() // whatever the request says
 	switch {
 	case s.Do == nil:
-		return a, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
+		return a, onlyReads
 	case a.By == "":
 		return a, badRequest("Say who does this: \"by\".")
 	case !showable(a):
@@ -171,6 +171,9 @@ func showable(a api.Act) bool {
 	return !slices.ContainsFunc(words, func(word string) bool { return strings.ContainsFunc(word, steers) })
 }
 
+// onlyReads answers where there is nobody who could do anything.
+var onlyReads = &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
+
 func (s *jsonAPI) apiDo(r *http.Request, c caller) (any, error) {
 	a, err := readAct(r)
 	if err != nil {
@@ -194,7 +197,7 @@ func (s *jsonAPI) apiDrill(r *http.Request, c caller) (any, error) {
 		}
 	}
 	if s.Drill == nil {
-		return nil, &problem{http.StatusNotImplemented, "unavailable", "Nothing can be done here; this only reads."}
+		return nil, onlyReads
 	}
 	if n.Key == "" {
 		n.Key = rand.Text()

@@ -58,7 +58,7 @@ func (s *jsonAPI) apiDelivery(r *http.Request) (any, error) {
 }
 
 // deliver computes the figures about delivering changes.
-func (s *server) deliver(ctx context.Context, service string, changes []engine.Change, from, to time.Time) (alerting.Delivery, error) {
+func (s *server) deliver(ctx context.Context, service string, changes []engine.MeasuredChange, from, to time.Time) (alerting.Delivery, error) {
 	incidents, err := s.Archive.Incidents(ctx, store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
 	var acts []alerting.Act
 	for _, c := range changes {
@@ -78,7 +78,7 @@ func (s *jsonAPI) apiChanged(r *http.Request, c caller) (any, error) {
 		return nil, err
 	}
 	done, err := s.do(r.Context(), c, a)
-	return toChange(engine.Change{Act: done}), err
+	return toChange(engine.MeasuredChange{Act: done}), err
 }
 
 // actOf turns a change into a fact. What is left out is filled in: it happens now, and its key
@@ -122,7 +122,7 @@ func valueOf(t *time.Time) time.Time {
 	return t.UTC()
 }
 
-func toChange(c engine.Change) api.Change {
+func toChange(c engine.MeasuredChange) api.Change {
 	out := api.Change{
 		Key: c.Key, Service: c.About(), SLO: string(c.SLO), Kind: c.Change.Kind, Title: c.Change.Title, Version: c.Change.Version,
 		Link: api.WebAddress(c.Change.Link), Start: c.Change.Start.UTC(), End: api.TimeOrNull(c.Change.End), Failed: c.Change.Failed, By: c.By, Text: c.Text,

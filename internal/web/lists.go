@@ -99,7 +99,7 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 		kinds = append(kinds, c.Change.Kind)
 	}
 	facts, err := s.delivery(r, service, found, from, now)
-	shown := slices.DeleteFunc(slices.Clone(found), func(c engine.Change) bool { return !is(kind, c.Change.Kind) })
+	shown := slices.DeleteFunc(slices.Clone(found), func(c engine.MeasuredChange) bool { return !is(kind, c.Change.Kind) })
 	v := list{
 		Heading: "Changes", Facts: facts,
 		Lead: "What was done in the last four weeks, and how much of a budget went afterwards, beyond what went before. Correlated, not proven.",
@@ -114,7 +114,7 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 
 // delivery returns the figures about delivering changes, as far as the changes that were recorded
 // tell them.
-func (s *site) delivery(r *http.Request, service string, changes []engine.Change, from, to time.Time) ([]fact, error) {
+func (s *site) delivery(r *http.Request, service string, changes []engine.MeasuredChange, from, to time.Time) ([]fact, error) {
 	d, err := s.deliver(r.Context(), service, changes, from, to)
 	if err != nil || len(changes) == 0 {
 		return nil, err
@@ -143,8 +143,8 @@ func median(all []time.Duration, of string) figure {
 
 // changesOn returns the newest changes of the last four weeks that a budget felt, with what they
 // cost it alone.
-func (s *server) changesOn(b engine.Budget) []engine.Change {
-	var all []engine.Change
+func (s *server) changesOn(b engine.Budget) []engine.MeasuredChange {
+	var all []engine.MeasuredChange
 	for _, c := range s.Source.Snapshot().Changes(b.ID.Service(), s.Now().Add(-defaultDelivery), time.Time{}, s.Now()) {
 		c.Costs = slices.DeleteFunc(slices.Clone(c.Costs), func(cost alerting.Cost) bool { return cost.SLO != b.ID })
 		if len(c.Costs) > 0 && len(all) < maxChangeRows {
@@ -158,7 +158,7 @@ func (s *server) changesOn(b engine.Budget) []engine.Change {
 const maxChangeRows = 20
 
 // changeTable lists changes with what the dearest of their budgets says.
-func (l links) changeTable(changes []engine.Change) table {
+func (l links) changeTable(changes []engine.MeasuredChange) table {
 	t := table{Label: "Changes", Head: []column{
 		{"Begun", asText},
 		{"Service", asText},
@@ -182,7 +182,7 @@ func (l links) changeTable(changes []engine.Change) table {
 }
 
 // costWords returns what a change cost the budget that it cost most.
-func costWords(c engine.Change) (spent string, sentence markup) {
+func costWords(c engine.MeasuredChange) (spent string, sentence markup) {
 	spent = figures.Unknown
 	if len(c.Costs) == 0 {
 		return spent, text("No budget of this service is known.")

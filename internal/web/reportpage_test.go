@@ -142,7 +142,7 @@ func TestChangesAreListed(t *testing.T) {
 		Key: "k", Kind: alerting.Changed, By: "ci", At: now.Add(-time.Hour), Service: "checkout", Via: "api",
 		Change: &alerting.Change{Kind: "deploy", Title: "v1 " + hostile, Version: "v1", Link: "javascript:alert(1)", Start: now.Add(-time.Hour)},
 	}
-	body := string(links{}.changeTable([]engine.Change{{Act: change, Costs: []alerting.Cost{{Change: change, SLO: "checkout/availability", Excess: 5, Budget: alerting.Account{Allowed: 100}, Known: true}}}}).HTML())
+	body := string(links{}.changeTable([]engine.MeasuredChange{{Act: change, Costs: []alerting.Cost{{Change: change, SLO: "checkout/availability", Excess: 5, Budget: alerting.Account{Allowed: 100}, Known: true}}}}).HTML())
 	if !strings.Contains(body, "5.0 %") || !strings.Contains(body, "Correlated, not proven") || strings.Contains(body, "javascript:") || strings.Contains(body, "<img") {
 		t.Errorf("the change is listed as:\n%s", body)
 	}

@@ -128,7 +128,7 @@ func randomEvidence(r *rand.Rand) *ranking.Evidence {
 		e.Burns.Contributors = append(e.Burns.Contributors, ranking.Contributor{
 			Label: text(r), Value: text(r), Also: []string{text(r)}, Now: count(), Before: count(), Share: r.Float64(), Query: text(r),
 		})
-		e.Changes = append(e.Changes, ranking.Change{At: moment(), What: text(r), Seen: text(r), Who: text(r), Link: "https://ci.example/" + text(r)})
+		e.Changes = append(e.Changes, ranking.Suspect{At: moment(), What: text(r), Seen: text(r), Who: text(r), Link: "https://ci.example/" + text(r)})
 		e.Traces = append(e.Traces, ranking.Trace{ID: text(r), URL: "https://traces.example/" + text(r), Seconds: r.Float64(), Where: text(r)})
 		e.Signals.Saturation = append(e.Signals.Saturation, ranking.Saturation{Signal: signal(), Limit: r.Float64()})
 	}
