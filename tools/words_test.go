@@ -28,6 +28,7 @@ var notOfIncidents = []string{
 	"The draft is longer than fits into a thread; `slowburn postmortem` prints all of it.",
 	"⚠️ slowburn cannot reach Slack to make sure that this is its own workspace. Nothing has changed; please try again.",
 	"Only people of the workspace that slowburn belongs to can do this.",
+	"⚠️ Slack does not say whether you belong to the organisation of slowburn, which takes the scope `users:read`. Nothing has changed.",
 	// What the slash command says of budgets and of itself.
 	"What slowburn answers here; only you see it.", "There is no service and no SLO “",
 	"`/slowburn status` every budget, worst first; `status checkout` or `status checkout/availability` for some",
