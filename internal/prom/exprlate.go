@@ -26,8 +26,10 @@ const (
 	reask, firstAsks = 5, 3
 	// exprLateHalf is after how long the lateness of an expression that was learned has halved.
 	exprLateHalf = 10 * time.Minute
-	// quietAsks is after how many answers without another one a stall is over.
+	// quietAsks is after how many answers in which nothing was later than quietLate a stall is
+	// over.
 	quietAsks = 3
+	quietLate = 2 * time.Minute
 	// deepEvery is how often, and deep how far back samples are looked for that come later than
 	// anything is waited for, minutes: what is an hour late is found.
 	deepEvery, deep = 30, 90
@@ -76,7 +78,8 @@ type exprLate struct {
 	times   int           // how often they were
 	dear    int           // how often in a row that was too much for the server
 	stalled bool          // the lateness is that of a stall, in which there was nothing at all
-	quiet   int           // how often in a row the newest minutes had answers, and none was another one
+	quiet   int           // how often in a row nothing was late, and the newest minute had an answer
+	lately  time.Duration // and how late it was
 	looked  budget.Minute // when it was asked for what comes later than it is waited for
 	far     budget.Minute // how far back the next question goes; 0 if no farther than usual
 }
@@ -281,13 +284,13 @@ func (l *exprLate) take(n *news, q question) {
 	}
 	newest := l.of(q.to)
 	switch {
-	case n.late > 0 || n.beyond > 0 || newest.series == 0:
-		l.quiet = 0
+	case n.late > quietLate || n.beyond > 0 || newest.series == 0:
+		l.quiet, l.lately = 0, 0
 	case q.again:
-		l.quiet++
+		l.quiet, l.lately = l.quiet+1, max(l.lately, n.late)
 	}
 	if l.stalled && l.quiet >= quietAsks { // what is new comes in time
-		l.late, l.stalled = 0, false
+		l.late, l.seen, l.stalled = min(l.late, l.lately), q.now, false
 	}
 }
 
