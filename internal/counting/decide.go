@@ -1,6 +1,10 @@
 package counting
 
-import "github.com/slowburn-sre/slowburn/budget"
+import (
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/budget"
+)
 
 // Decide settles the minutes of every account that are complete.
 func (c *Counter) Decide(now int64) {
@@ -123,13 +127,13 @@ func (c *Counter) settleCount(a int32, m budget.Minute, sum *Minute, all Tally) 
 	}
 }
 
-// settleUp books a minute of an uptime gauge: one event, good if every sample was 1. A minute
-// between two scrapes that are regularly further apart is as the later one says; a hole is absent,
-// for a gauge has no memory.
+// settleUp books a minute of an uptime gauge: one event, good if every sample was 1 and nobody is
+// down who is scraped less than once a minute. A minute between two scrapes of all that are
+// regularly further apart is as the later one says; a hole is absent, for a gauge has no memory.
 func (c *Counter) settleUp(a int32, m budget.Minute, sum *Minute) {
 	acc := &c.Accounts[a]
 	s := budget.Count(0, budget.Unit)
-	if sum.Down {
+	if sum.Down || c.isDown(a, m) {
 		s = budget.Count(budget.Unit, budget.Unit)
 	}
 	empty := m
@@ -142,6 +146,36 @@ func (c *Counter) settleUp(a int32, m budget.Minute, sum *Minute) {
 	}
 	for at := empty; at <= m; at++ {
 		c.write(a, at, m, share(s, at < m))
+	}
+}
+
+// isDown reports whether any gauge of an account showed no 1 when it was last scraped, before a
+// minute, and is not due again within it.
+func (c *Counter) isDown(a int32, m budget.Minute) bool {
+	return slices.ContainsFunc(c.index.byAccount[a], func(s int32) bool {
+		cur := &c.Cursors[s]
+		return cur.MS > 0 && SlotOf(cur.MS) < m && m <= cur.downTo()
+	})
+}
+
+// downTo returns the last minute that ends before a gauge that is down is due again.
+func (cur *Cursor) downTo() budget.Minute {
+	if cur.Dips == 0 {
+		return 0
+	}
+	return SlotOf(int64(cur.Low)+1) - 1
+}
+
+// held notes the minutes between two scrapes of a gauge that was down at the first, of those that
+// are not decided yet.
+func (c *Counter) held(series int32, ms int64) {
+	cur := &c.Cursors[series]
+	for at := SlotOf(cur.MS) + 1; at < SlotOf(ms) && at <= cur.downTo(); at++ {
+		for _, r := range c.index.Series[series].Routes {
+			if r.Role == Up && at > c.Accounts[r.Account].through() {
+				c.minute(r.Account, at).Down = true
+			}
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ type Run struct {
 type Cursor struct {
 	MS    int64
 	Value float64 // the highest it stood at since its counter began, but for glitches
-	Low   float64 // where it stands while it is below Value
+	Low   float64 // where it stands while it is below Value; of a gauge that is down, until when it tells so, ms
 	Dips  uint8   // samples below Value, one after another
 	Flags Flags
 }

@@ -208,8 +208,11 @@ func (c *Counter) count(sc *scrape) {
 			last := ms
 			if known {
 				last, gap = cur.MS, shorter(gap, ms-cur.MS)
+				c.held(s.series, ms)
 			}
-			*cur = Cursor{MS: ms}
+			if *cur = (Cursor{MS: ms}); s.v != 1 {
+				cur.Dips, cur.Low = 1, float64(t.due(ms))
+			}
 			c.book(s.series, ms, 0, nothing, ms-last, s.v)
 			continue
 		case !known:

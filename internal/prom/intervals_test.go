@@ -158,6 +158,7 @@ func TestASlowTargetBesideFastOnes(t *testing.T) {
 		{Service: "svc", Name: "rates", SLI: slo.Indicator{Kind: slo.Events, Total: query(t, "sum(rate(n[$window]))"), Bad: query(t, `sum(rate(n{code="500"}[$window]))`)}},
 		{Service: "svc", Name: "ratio", SLI: slo.Indicator{Kind: slo.Ratio, Bad: query(t, `sum(rate(n{code="500"}[$window])) / sum(rate(n[$window]))`)}},
 		{Service: "svc", Name: "slices", SLI: slo.Indicator{Kind: slo.Slices, Slice: query(t, "min(up)"), GoodWhen: slo.Condition{Op: ">", Value: 0.5}}},
+		{Service: "svc", Name: "uptime", SLI: slo.Indicator{Kind: slo.Uptime, Up: query(t, "up")}},
 	}
 	for _, every := range []time.Duration{2 * time.Minute, 5 * time.Minute, 10 * time.Minute} {
 		t.Run(every.String(), func(t *testing.T) {
@@ -187,6 +188,16 @@ func TestASlowTargetBesideFastOnes(t *testing.T) {
 				r.Commit(b)
 				now = later(b.Next, now.Add(5*time.Second))
 			}
+			past, work := book{}, New(serve(t, db), Options{}).Backfill(specs, Plan{From: m0, Fine: m0, To: m0 + 145})
+			for !work.Done() {
+				past.take(work.Next(t.Context()))
+			}
+			for m := m0 + 60; m < m0+140; m++ {
+				before, now := past["svc/uptime"][m], got["svc/uptime"][m]
+				if before.Bad != now.Bad || before.Total != now.Total || !before.State.Known() {
+					t.Errorf("uptime: minute %d is %+v in history, live %+v", m-m0, before, now)
+				}
+			}
 			for _, s := range specs {
 				var bad, total, known float64
 				for m := m0 + 60; m < m0+140; m++ {
@@ -195,7 +206,7 @@ func TestASlowTargetBesideFastOnes(t *testing.T) {
 					}
 				}
 				want := 0.125
-				if s.SLI.Kind == slo.Slices {
+				if s.SLI.Kind == slo.Slices || s.SLI.Kind == slo.Uptime {
 					want = 1
 				}
 				if known != 80 || math.Abs(bad/total-want) > 0.005 {
