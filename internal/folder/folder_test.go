@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -113,18 +112,6 @@ func TestSecretsAreReadBounded(t *testing.T) {
 			t.Errorf("%s: read %q, %v", name, secret, err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want) || secret != ""):
 			t.Errorf("%s gave %q and %v, want %q", name, secret, err, want)
-		}
-	}
-}
-
-func TestAPipeIsRefusedWithoutWaiting(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mkfifo(filepath.Join(dir, "x.yaml"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, read := range []func(string, int64) ([]byte, error){Read, ReadOwn} {
-		if _, err := read(filepath.Join(dir, "x.yaml"), 10); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
-			t.Errorf("a pipe gave %v", err)
 		}
 	}
 }
