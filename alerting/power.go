@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -112,7 +113,7 @@ func (s stage) only(sev Severity, pairs ...slo.Pair) stage {
 // outages returns the reach but for its ratio.
 func (s stage) outages() (r Reach) {
 	longest := Horizon(s.spec)
-	opened := first(s.walk(s.burn(1, longest, 0), stageStart), Opened)
+	opened := s.first(Opened, longest, longest)
 	if opened == nil {
 		return r
 	}
@@ -126,7 +127,7 @@ func (s stage) outages() (r Reach) {
 // reset returns how long after an outage of such a length the incident resolves.
 func (s stage) reset(length budget.Minute) time.Duration {
 	// When the last bad event has left the longest window, everything resolves.
-	resolved := first(s.walk(s.burn(1, length, Horizon(s.spec)), stageStart), Resolved)
+	resolved := s.first(Resolved, length, length+Horizon(s.spec))
 	if resolved == nil {
 		return 0
 	}
@@ -157,26 +158,40 @@ func (s stage) smallestRatio(p slo.Pair) float64 {
 func (s stage) everFires(ratio float64, p slo.Pair) bool {
 	long, short := budget.Minutes(p.Long), budget.Minutes(p.Short)
 	l := &budget.Ledger{}
-	s.put(l, stageStart, stageStart+long+short, ratio)
-	return first(s.walk(l, stageStart+long), Opened) != nil
+	s.put(l, stageStart, stageStart, stageStart+long+short, ratio)
+	return slices.ContainsFunc(s.walk(l, stageStart+long), func(e Event) bool { return e.Kind == Opened })
 }
 
-// burn returns a ledger with a clean past as long as any alert looks back, so many minutes at an
-// error ratio from stageStart on, and so many clean ones after.
-func (s stage) burn(ratio float64, length, after budget.Minute) *budget.Ledger {
+// first returns the first event of a kind in a total outage of such a length, with a clean past as
+// long as any alert looks back, and nothing wrong after it; nil if there is none within so many
+// minutes. What comes after the event is not played.
+func (s stage) first(kind Kind, length, within budget.Minute) *Event {
 	l, past := &budget.Ledger{}, Horizon(s.spec)/60*60+60
-	s.put(l, stageStart-past, stageStart, 0)
-	s.put(l, stageStart, stageStart+length, ratio)
-	s.put(l, stageStart+length, stageStart+length+after, 0)
-	return l
+	s.put(l, stageStart-past, stageStart-past, stageStart, 0)
+	in, st, over := Input{ID: s.spec.ID(), Spec: s.spec, Ledger: l}, State{Through: stageStart}, stageStart+length
+	for st.Through < stageStart+within {
+		from, to := st.Through, min(st.Through+10, stageStart+within)
+		s.put(l, stageStart, from, min(to, over), 1)
+		s.put(l, over, max(from, over), to, 0)
+		var events []Event
+		st, events = Advance(in, st, to)
+		if n := slices.IndexFunc(events, func(e Event) bool { return e.Kind == kind }); n >= 0 {
+			return &events[n]
+		}
+	}
+	return nil
 }
 
-// put writes [from, to) with whole events that are spread as evenly as whole events can be.
-func (s stage) put(l *budget.Ledger, from, to budget.Minute, ratio float64) {
-	events, bads := 0.0, 0.0
+// put writes [from, to) with whole events that are spread, from a minute on, as evenly as whole
+// events can be.
+func (s stage) put(l *budget.Ledger, begin, from, to budget.Minute, ratio float64) {
+	by := func(m budget.Minute) (events, bads float64) {
+		events = math.Floor(s.rate * float64(m-begin))
+		return events, math.Floor(events*ratio + 1e-9)
+	}
+	events, bads := by(from)
 	for m := from; m < to; m++ {
-		e := math.Floor(s.rate * float64(m-from+1))
-		b := math.Floor(e*ratio + 1e-9)
+		e, b := by(m + 1)
 		l.Put(m, budget.Count(int64(b-bads)*budget.Unit, int64(e-events)*budget.Unit))
 		events, bads = e, b
 	}
@@ -237,15 +252,6 @@ func (c *chance) draw(mean float64) int64 {
 		n++
 	}
 	return n
-}
-
-func first(events []Event, kind Kind) *Event {
-	for i := range events {
-		if events[i].Kind == kind {
-			return &events[i]
-		}
-	}
-	return nil
 }
 
 func asTime(m budget.Minute) time.Duration { return time.Duration(m) * time.Minute }

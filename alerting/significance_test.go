@@ -91,3 +91,12 @@ func TestAmpleTrafficIsBelieved(t *testing.T) {
 		}
 	}
 }
+
+func first(events []Event, kind Kind) *Event {
+	for i := range events {
+		if events[i].Kind == kind {
+			return &events[i]
+		}
+	}
+	return nil
+}
