@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -11,16 +10,15 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
-	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // daemon is what `slowburn serve` runs, wired as it wires it, on a clock that the test moves:
@@ -43,26 +41,12 @@ const channel = "reliability"
 // newDaemon starts a daemon at a time.
 func newDaemon(t testing.TB, url string, now time.Time, slos ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, url: url, set: load(t, slos...), path: filepath.Join(t.TempDir(), "slowburn.db"), now: now}
+	d := &daemon{t: t, url: url, set: enginetest.Load(t, slos...), path: filepath.Join(t.TempDir(), "slowburn.db"), now: now}
 	d.slack = slacktest.Start(slacktest.Options{Now: func() time.Time { return d.now }})
 	t.Cleanup(d.slack.Close)
 	d.start()
 	t.Cleanup(func() { _ = d.db.Close() })
 	return d
-}
-
-// load reads SLO files.
-func load(t testing.TB, texts ...string) *slo.Set {
-	t.Helper()
-	var files []file.File
-	for i, text := range texts {
-		files = append(files, file.File{Name: fmt.Sprintf("slos-%d.yaml", i), Data: []byte(text)})
-	}
-	set, err := file.Load(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
 }
 
 // start is the start of the process: everything it knows comes from the store.
@@ -88,7 +72,7 @@ func (d *daemon) start() {
 	}
 	d.pump = outbox.NewPump(d.db, map[string]outbox.Receiver{"slack": receiver}, outbox.Options{Now: func() time.Time { return d.now }})
 	d.Engine = engine.New(engine.Options{
-		Source: reader, Store: d.db, Composer: composer{slack.Composer{Receiver: "slack", Channel: "#" + channel}},
+		Source: reader, Store: d.db, Composer: composer{slack: slack.Composer{Receiver: "slack", Channel: "#" + channel}},
 		Log: slog.New(slog.DiscardHandler),
 	}, d.set, snap)
 }
@@ -162,24 +146,15 @@ func (d *daemon) sum(id slo.ID, from, to time.Time) (s budget.Sum) {
 }
 
 // composer makes Slack messages of what the engine says.
-type composer struct{ slack slack.Composer }
+type composer struct {
+	enginetest.Mute
+	slack slack.Composer
+}
 
 // Event implements engine.Composer.
 func (c composer) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
 	return c.slack.Event(notify.Facts{Notification: t, Target: notify.Target{Shown: shown}})
 }
-
-// Act implements engine.Composer.
-func (composer) Act(incidents.Done) []outbox.Entry { return nil }
-
-// Permit implements engine.Composer.
-func (composer) Permit(incidents.Permit) []outbox.Entry { return nil }
-
-// Evidence implements engine.Composer.
-func (composer) Evidence(incidents.Notification) []outbox.Entry { return nil }
-
-// Report implements engine.Composer.
-func (composer) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
 
 // Notice implements engine.Composer.
 func (c composer) Notice(n engine.Notice) []outbox.Entry {

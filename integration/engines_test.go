@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/api"
-	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/integration/servers"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/truth"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -34,20 +34,12 @@ func newWorld(t *testing.T, start time.Time) (string, model.Matrix) {
 	if _, err := truth.Generate(db, o); err != nil {
 		t.Fatal(err)
 	}
-	srv, err := promfake.Start(db.Handler())
+	url := promtest.Serve(t, db.Handler())
+	value, _, _, err := promtest.Client(t, url).Query(t.Context(), fmt.Sprintf("http_requests_total[%ds]", int(worldLength.Seconds())), start.Add(worldLength))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = srv.Close() })
-	client, err := api.NewClient(api.Config{Address: srv.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, _, _, err := promv1.NewAPI(client).Query(t.Context(), fmt.Sprintf("http_requests_total[%ds]", int(worldLength.Seconds())), start.Add(worldLength))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return srv.URL, value.(model.Matrix)
+	return url, value.(model.Matrix)
 }
 
 // write writes the samples, with timestamps in the given form.
@@ -92,7 +84,7 @@ slos:
     sli: {events: {total: 'http_requests_total{job="%[1]s"}', good: 'http_requests_total{job="%[1]s",code!~"5.*"}'}}
 `, tier)
 	}
-	return load(t, b.String()).Specs
+	return enginetest.Load(t, b.String()).Specs
 }
 
 // readWorld reads the world in turns of some minutes and returns every slot of every budget.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/integration/servers"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/rules"
 )
 
@@ -61,7 +62,7 @@ func promtool(t *testing.T) string {
 
 func TestPromtoolAcceptsOurRules(t *testing.T) {
 	tool := promtool(t)
-	set := load(t, ruledSLOs)
+	set := enginetest.Load(t, ruledSLOs)
 	for _, names := range []rules.Names{rules.Own, rules.Sloth, rules.Pyrra} {
 		t.Run(string(names), func(t *testing.T) {
 			var groups []rules.Group

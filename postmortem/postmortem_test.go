@@ -3,14 +3,12 @@ package postmortem_test
 import (
 	"math"
 	"math/big"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -19,14 +17,12 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/report/lives"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
-
-// update writes the goldens anew; `make golden` sets it.
-var update = os.Getenv("UPDATE") != ""
 
 func life(t testing.TB, text string) lives.Life {
 	t.Helper()
@@ -110,16 +106,7 @@ func TestGoldens(t *testing.T) {
 			if again := postmortem.Draft(f).Markdown(); again != string(archive.Files[last].Data) {
 				t.Error("the same facts gave other bytes")
 			}
-			got := txtar.Format(archive)
-			if update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, _ := os.ReadFile(file)
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			goldentest.Check(t, file, txtar.Format(archive))
 			checkFront(t, string(archive.Files[last].Data), l.ID)
 		})
 	}

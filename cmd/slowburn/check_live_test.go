@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/metadata"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -61,10 +62,7 @@ func liveServer(t testing.TB) string {
 	write(15*time.Second, func(int) float64 { return 35 }, "__name__", "error_percent")
 	write(15*time.Second, func(n int) float64 { return float64(min(1, n%10)) }, "__name__", "probe_success")
 	db.SetMetadata("described", metadata.Metadata{Type: "gauge"})
-	server, err := promfake.Start(db.Handler())
-	must(t, err)
-	t.Cleanup(func() { server.Close() })
-	return server.URL
+	return promtest.Serve(t, db.Handler())
 }
 
 func must(t testing.TB, err error) {
@@ -158,10 +156,7 @@ func TestACheckIsCheapForTheServer(t *testing.T) {
 			must(t, s.Append(at.UnixMilli(), float64(at.Unix()%1e6)*map[string]float64{"200": 1, "500": 1e-4}[code]))
 		}
 	}
-	server, err := promfake.Start(db.Handler())
-	must(t, err)
-	t.Cleanup(func() { server.Close() })
-	client, err := prom.NewClient(prom.ClientOptions{URL: server.URL, Stats: true})
+	client, err := prom.NewClient(prom.ClientOptions{URL: promtest.Serve(t, db.Handler()), Stats: true})
 	must(t, err)
 	set, err := file.Load([]file.File{{Name: "a.yaml", Data: []byte("version: slowburn/v1\nservice: a\nslos:\n  - {name: b, objective: 99.9, sli: {events: {total: r_total, bad: 'r_total{code=\"500\"}'}}}\n")}})
 	must(t, err)

@@ -11,10 +11,10 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
@@ -62,20 +62,11 @@ func TestConverted(t *testing.T) {
 			}
 			out, told, code := convertArgs(t, strings.Fields(string(f.Data))...)
 			for j, got := range []string{out, told + exitWords[code] + "\n"} {
-				want := &a.Files[i+1+j]
-				if os.Getenv("UPDATE") != "" {
-					want.Data = []byte(got)
-				} else if diff := cmp.Diff(string(want.Data), got); diff != "" {
-					t.Errorf("%s, -want +got\n%s", want.Name, diff)
-				}
+				goldentest.Section(t, &a.Files[i+1+j], got)
 			}
 		})
 	}
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	goldentest.Check(t, name, txtar.Format(a))
 }
 
 var exitWords = map[int]string{exitGood: "exit: good", exitNo: "exit: no", exitUnknown: "exit: unknown"}

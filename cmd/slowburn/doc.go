@@ -116,7 +116,9 @@
 //
 // Some packages are for tests only. Package internal/bench measures the whole chain;
 // internal/schematest makes random SLO files; internal/report/lives makes short histories of SLOs;
-// internal/foreigntest, internal/outbox/outboxtest, internal/notify/notifytest and
-// internal/store/pgtest are what tests of the readers, of the outbox, of receivers and of the store
-// share.
+// internal/goldentest compares with golden files; internal/logtest is a log that is read while it
+// is written; internal/foreigntest, internal/fake/promfake/promtest, internal/engine/enginetest,
+// internal/outbox/outboxtest,
+// internal/notify/notifytest and internal/store/pgtest are what tests of the readers, of whoever
+// asks Prometheus, of the engine, of the outbox, of receivers and of the store share.
 package main

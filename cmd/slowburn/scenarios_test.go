@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -331,10 +332,7 @@ var replayFrom = budget.MinuteOf(worldBegin.Add(6 * time.Hour))
 // clientOf asks a server over a world.
 func clientOf(t *testing.T, db *promfake.DB) *prom.Client {
 	t.Helper()
-	server, err := promfake.Start(db.Handler())
-	must(t, err)
-	t.Cleanup(func() { server.Close() })
-	client, err := prom.NewClient(prom.ClientOptions{URL: server.URL})
+	client, err := prom.NewClient(prom.ClientOptions{URL: promtest.Serve(t, db.Handler())})
 	must(t, err)
 	t.Cleanup(client.CloseIdle)
 	return client

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 )
 
@@ -29,12 +30,7 @@ func newSuggestStage(t *testing.T, history time.Duration) *suggestStage {
 	if history > 0 {
 		shop.NewWithHistory(1, db, live, history).Fill(live)
 	}
-	server, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	s := &suggestStage{url: server.URL, dir: t.TempDir()}
+	s := &suggestStage{url: promtest.Serve(t, db.Handler()), dir: t.TempDir()}
 	around := surroundings{out: &s.out, err: &s.out, getenv: func(string) string { return "" }, now: func() time.Time { return live }}
 	s.env = &env{surroundings: around, ctx: context.Background(), cli: &cli{ConfigFile: filepath.Join(s.dir, "slowburn.yaml")}}
 	return s

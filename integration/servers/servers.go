@@ -17,7 +17,6 @@
 package servers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,10 +25,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/logtest"
 )
 
 const (
@@ -54,7 +54,7 @@ type Server struct {
 	ready string   // path that answers 200 when the server works
 
 	cmd    *exec.Cmd
-	output *syncBuffer
+	output *logtest.Log
 	exited chan error // receives the result of Wait, once
 }
 
@@ -73,7 +73,7 @@ func (s *Server) Start(tb testing.TB) {
 	if s.cmd != nil {
 		return
 	}
-	s.output = &syncBuffer{}
+	s.output = &logtest.Log{}
 	s.exited = make(chan error, 1)
 	cmd := exec.Command(s.path, s.args...)
 	cmd.Stdout, cmd.Stderr = s.output, s.output
@@ -199,23 +199,4 @@ func writeFile(tb testing.TB, dir, name, content string) string {
 		tb.Fatalf("write %s: %v", name, err)
 	}
 	return path
-}
-
-// syncBuffer collects the output of a process while a test may read it.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write appends p; it never fails.
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

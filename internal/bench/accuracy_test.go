@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/truth"
 	"github.com/slowburn-sre/slowburn/internal/prom"
@@ -105,7 +106,7 @@ func playMonth(b *testing.B, seed uint64, errs misses) {
 // readMonth reads a month through the reader, in pieces of fifty minutes: the cut law makes them
 // equal to single minutes. It begins after the first scrape, where the position is taken.
 func readMonth(b *testing.B, url string) (map[string]share, time.Time) {
-	c := newChain(b, url, load(b, monthFiles()...), noHistory)
+	c := newChain(b, url, enginetest.Load(b, monthFiles()...), noHistory)
 	r := prom.New(c.client, prom.Options{})
 	ledgers := map[slo.ID]*budget.Ledger{}
 	first := budget.MinuteOf(t0) + 1

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -34,7 +35,7 @@ func BenchmarkAsk(b *testing.B) {
 
 func benchmarkAsk(b *testing.B, size int) {
 	end := t0.Add(24 * time.Hour)
-	set := load(b, fleetFiles(size)...)
+	set := enginetest.Load(b, fleetFiles(size)...)
 	c := newChain(b, nobody, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(end))})
 	policy := alerting.DefaultPolicy()
 	c.govern(b, &policy, end)
@@ -74,7 +75,7 @@ func benchmarkAsk(b *testing.B, size int) {
 // store below it.
 func BenchmarkReport(b *testing.B) {
 	end := t0.Add(7 * slo.Day)
-	set := load(b, fleetFiles(200)...)
+	set := enginetest.Load(b, fleetFiles(200)...)
 	snap := store.Snapshot{Accounts: map[slo.ID]store.Account{}}
 	tick := store.Tick{At: end}
 	for i, spec := range set.Specs {
@@ -112,7 +113,7 @@ func weekWithOutage(spec *slo.Spec, i int, end budget.Minute) (alerting.State, [
 // BenchmarkSay is how long it takes from the commit of what is owed until the message stands in an
 // idle channel.
 func BenchmarkSay(b *testing.B) {
-	c := newChain(b, nobody, load(b, fleetFiles(1)...), noHistory)
+	c := newChain(b, nobody, enginetest.Load(b, fleetFiles(1)...), noHistory)
 	var rooms []slacktest.Channel // one for each message: a channel is busy until its message is written down
 	for n := range 200 {
 		rooms = append(rooms, slacktest.Channel{Name: fmt.Sprint("room-", n), Joined: true})

@@ -2,46 +2,22 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
-	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
-	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // t0 is when the worlds of this package begin: a whole hour.
 var t0 = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
-
-// silent is a composer that has nothing to say: messages are measured elsewhere.
-type silent struct{}
-
-// Event implements engine.Composer.
-func (silent) Event(incidents.Notification, outbox.Shown) []outbox.Entry { return nil }
-
-// Act implements engine.Composer.
-func (silent) Act(incidents.Done) []outbox.Entry { return nil }
-
-// Report implements engine.Composer.
-func (silent) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
-
-// Evidence implements engine.Composer.
-func (silent) Evidence(incidents.Notification) []outbox.Entry { return nil }
-
-// Notice implements engine.Composer.
-func (silent) Notice(engine.Notice) []outbox.Entry { return nil }
-
-// Permit says nothing.
-func (silent) Permit(incidents.Permit) []outbox.Entry { return nil }
 
 // chain is everything between Prometheus and the incidents, put together as the daemon does it.
 type chain struct {
@@ -66,7 +42,7 @@ func newChainOn(t testing.TB, db *store.DB, url string, set *slo.Set, snap store
 	}
 	t.Cleanup(client.CloseIdle)
 	e := engine.New(engine.Options{
-		Source: prom.New(client, prom.Options{}), Store: db, Composer: silent{}, Log: slog.New(slog.DiscardHandler),
+		Source: prom.New(client, prom.Options{}), Store: db, Composer: enginetest.Mute{}, Log: slog.New(slog.DiscardHandler),
 	}, set, snap)
 	return chain{Engine: e, store: db, client: client}
 }
@@ -89,29 +65,10 @@ func (c chain) tick(t testing.TB, now time.Time) engine.Summary {
 	return sum
 }
 
-// load reads SLO files as the daemon does.
-func load(t testing.TB, texts ...string) *slo.Set {
-	t.Helper()
-	var files []file.File
-	for i, text := range texts {
-		files = append(files, file.File{Name: fmt.Sprintf("slos-%d.yaml", i), Data: []byte(text)})
-	}
-	set, err := file.Load(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
-
 // serve starts the embedded Prometheus in this process and returns its address.
 func serve(t testing.TB, db *promfake.DB) string {
 	t.Helper()
-	srv, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = srv.Close() })
-	return srv.URL
+	return promtest.Serve(t, db.Handler())
 }
 
 // noHistory is what a fresh store holds.

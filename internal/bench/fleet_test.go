@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -58,7 +59,7 @@ const (
 
 func benchmarkTick(b *testing.B, db *store.DB, services int) {
 	srv := startFleet(b, services, warmUp+longestRun+10)
-	set := load(b, fleetFiles(services)...)
+	set := enginetest.Load(b, fleetFiles(services)...)
 	begin := t0.Add(warmUp * time.Minute)
 	c := newChainOn(b, db, srv.url, set, store.Snapshot{Accounts: monthOld(set, budget.MinuteOf(begin))})
 	policy := alerting.DefaultPolicy()

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/truth"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -47,7 +48,7 @@ func BenchmarkHistory(b *testing.B) {
 	files = append(files, fmt.Sprintf(monthSLO, "crowd"))
 	crowd(b, db, historySeries-len(worlds)*8, length)
 	url := serve(b, db)
-	set := load(b, files...)
+	set := enginetest.Load(b, files...)
 	for range b.N {
 		from, end := budget.MinuteOf(t0)+60, budget.MinuteOf(t0.Add(length))-60
 		before := db.Stats()

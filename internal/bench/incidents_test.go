@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
@@ -37,7 +38,7 @@ func BenchmarkIncidents(b *testing.B) {
 		for _, n := range []int{1_000, 3_000, 10_000} {
 			name := fmt.Sprintf("open=%d/threads=%d", n, (n+min(each, n)-1)/min(each, n))
 			b.Run(name, func(b *testing.B) {
-				set := load(b, crowdedFiles(n, min(each, n))...)
+				set := enginetest.Load(b, crowdedFiles(n, min(each, n))...)
 				costOfIncidents(b, set)
 				answersMeanwhile(b, set, each == 4)
 			})
@@ -103,7 +104,7 @@ func answersMeanwhile(b *testing.B, set *slo.Set, digests bool) {
 func BenchmarkActsAmongIncidents(b *testing.B) {
 	for _, n := range []int{1_000, 3_000, 10_000} {
 		b.Run(fmt.Sprintf("open=%d", n), func(b *testing.B) {
-			set := load(b, crowdedFiles(n, 4)...)
+			set := enginetest.Load(b, crowdedFiles(n, 4)...)
 			f := newFire(b, set, nil)
 			defer f.close()
 			done := f.act(b, func(int) alerting.Act {
@@ -272,7 +273,7 @@ func (*outage) Backfills(map[string][]byte, []*slo.Spec) []*prom.Backfill { retu
 
 // loud composes for Slack what is told of events, and nothing else.
 type loud struct {
-	silent
+	enginetest.Mute
 	to slack.Composer
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
@@ -19,7 +20,7 @@ import (
 func BenchmarkLargeMetric(b *testing.B) {
 	const services, minutes = 33_334, 16
 	srv := startFleet(b, services, minutes+2)
-	set := load(b, `
+	set := enginetest.Load(b, `
 version: slowburn/v1
 service: everything
 slos:

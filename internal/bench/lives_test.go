@@ -15,6 +15,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/chance"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/truth"
@@ -108,7 +109,7 @@ func (d *daemon) start() {
 	reader := prom.New(client, prom.Options{})
 	reader.Restore(snap.Marks)
 	d.Engine = engine.New(engine.Options{
-		Source: reader, Store: d.db, Composer: silent{}, Log: slog.New(slog.DiscardHandler),
+		Source: reader, Store: d.db, Composer: enginetest.Mute{}, Log: slog.New(slog.DiscardHandler),
 	}, d.set, snap)
 }
 
@@ -158,7 +159,7 @@ func TestLiveIsABacktest(t *testing.T) {
 		if _, err := truth.Generate(db, life(seed)); err != nil {
 			t.Fatal(err)
 		}
-		url, set := serve(t, db), load(t, lifeFile())
+		url, set := serve(t, db), enginetest.Load(t, lifeFile())
 		live, afterwards := startDaemon(t, url, set), startDaemon(t, url, set)
 		first := 10 * time.Minute
 		live.tick(first)

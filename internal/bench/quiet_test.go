@@ -13,6 +13,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/chance"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -169,7 +170,7 @@ func TestQuietServicesAreWalkedWhole(t *testing.T) {
 }
 
 func (q quiet) spec(t testing.TB) *slo.Spec {
-	return load(t, fmt.Sprintf(`
+	return enginetest.Load(t, fmt.Sprintf(`
 version: slowburn/v1
 service: shop
 slos:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/truth"
 )
@@ -63,7 +64,7 @@ func scrapedInTheLastHour(b *testing.B, url string) float64 {
 // steadyHour is what the server reads while we turn once a minute for an hour.
 func steadyHour(b *testing.B, db *promfake.DB, url string) float64 {
 	b.Helper()
-	c := newChain(b, url, load(b, fmt.Sprintf(monthSLO, "high")), noHistory)
+	c := newChain(b, url, enginetest.Load(b, fmt.Sprintf(monthSLO, "high")), noHistory)
 	for at := lastHour.Add(-5 * time.Minute); !at.After(lastHour); at = at.Add(time.Minute) {
 		c.tick(b, at)
 	}

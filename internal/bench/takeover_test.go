@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
@@ -20,7 +21,7 @@ import (
 func BenchmarkTakeOver(b *testing.B) {
 	const services = 10_000
 	srv := startFleet(b, services, warmUp+longestRun+10)
-	set := load(b, fleetFiles(services)...)
+	set := enginetest.Load(b, fleetFiles(services)...)
 	now := t0.Add(warmUp * time.Minute)
 	accounts := monthOld(set, budget.MinuteOf(now))
 	address := pgtest.Start(b, pgtest.Durable...).Make(b)
@@ -54,7 +55,7 @@ func BenchmarkTakeOver(b *testing.B) {
 			b.Fatal(err)
 		}
 		reader := prom.New(c.client, prom.Options{})
-		e := engine.NewStandby(engine.Options{Source: reader, Store: next, Composer: silent{}, Log: slog.New(slog.DiscardHandler)}, set, snap)
+		e := engine.NewStandby(engine.Options{Source: reader, Store: next, Composer: enginetest.Mute{}, Log: slog.New(slog.DiscardHandler)}, set, snap)
 		cold += time.Since(began)
 		for range 3 { // it follows
 			tick(c.Engine)

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -125,7 +126,7 @@ func play(t *testing.T, every, offset time.Duration) map[slo.ID]alerting.Inciden
 	for i, v := range vectors {
 		v.scrape(t, db, fmt.Sprintf("v%02d", i), t0, start, end, every, offset)
 	}
-	c := newChain(t, serve(t, db), load(t, sloFile(vectors)), noHistory)
+	c := newChain(t, serve(t, db), enginetest.Load(t, sloFile(vectors)), noHistory)
 	for now := t0.Add(10 * time.Minute); now.Before(start); now = now.Add(time.Hour) {
 		c.tick(t, now)
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -15,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -36,16 +36,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	db := promfake.New(promfake.Options{})
-	server, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	client, err := api.NewClient(api.Config{Address: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &world{t, db, promv1.NewAPI(client), server.URL}
+	url := promtest.Serve(t, db.Handler())
+	return &world{t, db, promtest.Client(t, url), url}
 }
 
 // counter scrapes a counter every minute from a time on; the first sample is what has happened in

@@ -18,6 +18,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/logtest"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
@@ -159,7 +160,7 @@ func TestExemptionsEnd(t *testing.T) {
 // everything goes on.
 func TestWhoChangesTheLogIsFoundOut(t *testing.T) {
 	w := wire(t, "")
-	var log diary
+	var log logtest.Log
 	w.auditor.log = slog.New(slog.NewTextHandler(&log, nil))
 	metrics := func() string {
 		registry := prometheus.NewRegistry()
@@ -182,12 +183,12 @@ func TestWhoChangesTheLogIsFoundOut(t *testing.T) {
 	for n := range 5 {
 		note(n)
 	}
-	if s := look(); !s.Whole || s.Acts != 5 || log.count("the log of acts is whole") != 1 || log.count("head="+s.Head) != 1 {
+	if s := look(); !s.Whole || s.Acts != 5 || log.Count("the log of acts is whole") != 1 || log.Count("head="+s.Head) != 1 {
 		t.Fatalf("%+v", s)
 	}
 	note(5)
 	s := look()
-	if !s.Whole || s.Acts != 6 || log.count("whole") != 1 {
+	if !s.Whole || s.Acts != 6 || log.Count("whole") != 1 {
 		t.Errorf("what is new: %+v", s)
 	}
 	if want := fmt.Sprintf("slowburn_audit_acts 6\nslowburn_audit_faults 0\nslowburn_audit_head %d", ok(store.ParsePlace(s.Head))(t).Number()); metrics() != want {
@@ -202,8 +203,8 @@ func TestWhoChangesTheLogIsFoundOut(t *testing.T) {
 	for range 3 {
 		s = look()
 	}
-	if s.Whole || s.Found == 0 || log.count("level=ERROR") != len(s.Faults) || !strings.Contains(metrics(), "faults "+fmt.Sprint(s.Found)) {
-		t.Errorf("a deleted row: %+v, %s", s, log.text.String())
+	if s.Whole || s.Found == 0 || log.Count("level=ERROR") != len(s.Faults) || !strings.Contains(metrics(), "faults "+fmt.Sprint(s.Found)) {
+		t.Errorf("a deleted row: %+v, %s", s, log.String())
 	}
 	for path, want := range map[string]string{"/-/healthy": "Act 6 was deleted.", "/api/v1/status": `"whole":false`, "/status": "Act 6 was deleted."} {
 		if code, body := w.get(t, path); code != http.StatusOK && path != "/-/healthy" || !strings.Contains(body, want) {

@@ -13,6 +13,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 )
@@ -81,9 +82,7 @@ func TestALeaderThatIsCutOffStandsByWhateverItDoes(t *testing.T) {
 			b := newBandOn(t, server)
 			proxy := b.server.NewProxy(t)
 			if !c.deaf {
-				source := ok(promfake.Start(promfake.New(promfake.Options{Now: b.now}).Handler()))(t)
-				t.Cleanup(func() { _ = source.Close() })
-				c.seat.source = source.URL
+				c.seat.source = promtest.Serve(t, promfake.New(promfake.Options{Now: b.now}).Handler())
 			}
 			c.seat.address, c.seat.every = b.through(proxy), time.Second
 			m := b.seat(c.seat)

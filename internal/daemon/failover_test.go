@@ -13,7 +13,9 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/logtest"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
@@ -51,9 +53,7 @@ func (b *band) stalled(failing time.Time) seat {
 		check(b.t, good.Append(at.UnixMilli(), counts[false]))
 		check(b.t, bad.Append(at.UnixMilli(), counts[true]))
 	}
-	source := ok(promfake.Start(db.Handler()))(b.t)
-	b.t.Cleanup(func() { _ = source.Close() })
-	return seat{address: b.schema, source: source.URL, spec: set.Specs[0], every: time.Second}
+	return seat{address: b.schema, source: promtest.Serve(b.t, db.Handler()), spec: set.Specs[0], every: time.Second}
 }
 
 // decided is up to when a member has decided about the stall, as it shows.
@@ -161,7 +161,7 @@ func TestAFailoverToAServerThatLagged(t *testing.T) {
 	s.address = fmt.Sprintf("postgres://slowburn@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&search_path=%s", primary.Port, replica.Port, b.name())
 	s.config = "slack: {channel: \"" + oncall + "\", api_url: '" + slack.APIURL() + "'}\n"
 	s.env = map[string]string{"SLACK_BOT_TOKEN": slack.Token}
-	var logs [2]diary
+	var logs [2]logtest.Log
 	join := func(n int) *member {
 		s.log = slog.NewTextHandler(&logs[n], nil)
 		return b.seat(s)
@@ -207,8 +207,8 @@ func TestAFailoverToAServerThatLagged(t *testing.T) {
 		t.Errorf("people see\n%s", slack.State())
 	}
 	for n := range logs {
-		if logs[n].count("the store ends before what was written to it: a server has taken over that lagged") != 1 {
-			t.Errorf("member %d does not say what has happened:\n%s", n, logs[n].text.String())
+		if logs[n].Count("the store ends before what was written to it: a server has taken over that lagged") != 1 {
+			t.Errorf("member %d does not say what has happened:\n%s", n, logs[n].String())
 		}
 	}
 }

@@ -1,37 +1,17 @@
 package daemon
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/logtest"
 	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
 )
-
-// diary is what a daemon has logged.
-type diary struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (d *diary) Write(b []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.text.Write(b)
-}
-
-// count returns how often something was logged.
-func (d *diary) count(words string) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return strings.Count(d.text.String(), words)
-}
 
 // saysSilent fails unless a member says to everybody that its database does not answer. An act by
 // the API, one by a form, and what only the database knows are refused in words; metrics come
@@ -82,24 +62,24 @@ func TestAMemberWhoseDatabaseDoesNotAnswerSaysSo(t *testing.T) {
 	proxy := b.server.NewProxy(t)
 	first := b.join(b.schema)
 	b.until("the first leads", first.leads)
-	var log diary
+	var log logtest.Log
 	second := b.seat(seat{address: b.through(proxy), log: slog.NewTextHandler(&log, nil)})
 	t.Cleanup(func() { proxy.Hold(false) })
 	b.until("the second follows", func() bool { return second.waitsFor() == "another slowburn leads" })
 	complaints := []string{"cannot ask to lead", "cannot follow the leader"}
 	well := func() bool {
 		_, body := second.ask("/metrics", nil, nil)
-		return strings.Contains(body, "\nslowburn_outbox_entries") && log.count("msg=\"over: "+complaints[0]) == 1 && log.count("msg=\"over: "+complaints[1]) == 1
+		return strings.Contains(body, "\nslowburn_outbox_entries") && log.Count("msg=\"over: "+complaints[0]) == 1 && log.Count("msg=\"over: "+complaints[1]) == 1
 	}
 	proxy.Hold(true)
-	b.until("the second notices", func() bool { return !second.db.Silent().IsZero() && log.count("cannot") >= len(complaints) })
+	b.until("the second notices", func() bool { return !second.db.Silent().IsZero() && log.Count("cannot") >= len(complaints) })
 	second.saysSilent(b)
 	for _, words := range complaints {
-		if n := log.count("msg=\"" + words); n != 1 {
-			t.Errorf("%q is logged %d times:\n%s", words, n, log.text.String())
+		if n := log.Count("msg=\"" + words); n != 1 {
+			t.Errorf("%q is logged %d times:\n%s", words, n, log.String())
 		}
 	}
-	if n := log.count("cannot read the outbox"); n > 1 {
+	if n := log.Count("cannot read the outbox"); n > 1 {
 		t.Errorf("that it cannot read the outbox is logged %d times", n)
 	}
 	proxy.Hold(false)

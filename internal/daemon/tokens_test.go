@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/logtest"
 )
 
 // TestTokensAreRead: what nobody could be told apart by, or anybody could guess, is refused.
@@ -32,14 +33,14 @@ func TestTokensAreRead(t *testing.T) {
 		"one of two":                            {[]config.Token{{Name: "a", File: long}, {Name: "b", File: long}}, "", "that of a, too"},
 		"that of the environment":               {[]config.Token{{Name: "a", File: long}}, "sixteen-letters-", "that of SLOWBURN_WRITE_TOKEN, too"},
 	} {
-		var log diary
+		var log logtest.Log
 		warned := 0
 		if c.env == "write" {
 			warned = 1
 		}
 		_, err := openTokens(config.Web{Tokens: c.tokens}, c.env, slog.New(slog.NewTextHandler(&log, nil)))
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || log.count("may be guessed") != warned {
-			t.Errorf("%s: %v\n%s", name, err, log.text.String())
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || log.Count("may be guessed") != warned {
+			t.Errorf("%s: %v\n%s", name, err, log.String())
 		}
 		if err != nil && strings.Contains(err.Error(), "letters") {
 			t.Errorf("%s: %v shows it", name, err)
@@ -64,9 +65,9 @@ func TestTheLocalTokenIsOfOurUserAlone(t *testing.T) {
 		}
 		seen[text] = true
 	}
-	var log diary
-	if all := writeLocal(filepath.Join(file, "below"), slog.New(slog.NewTextHandler(&log, nil))); len(all) != 0 || log.count("web.local_token_file") != 1 {
-		t.Errorf("tokens %+v, %s", all, log.text.String())
+	var log logtest.Log
+	if all := writeLocal(filepath.Join(file, "below"), slog.New(slog.NewTextHandler(&log, nil))); len(all) != 0 || log.Count("web.local_token_file") != 1 {
+		t.Errorf("tokens %+v, %s", all, log.String())
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -177,7 +178,7 @@ func (s *script) Read(context.Context, []*slo.Spec, time.Time) *prom.Batch {
 // engine makes one over budgets that were never read.
 func (s *script) engine(specs ...*slo.Spec) *engine.Engine {
 	return engine.New(engine.Options{
-		Source: s, Store: forgetful{}, Composer: mute{}, Log: slog.New(slog.DiscardHandler),
+		Source: s, Store: forgetful{}, Composer: enginetest.Mute{}, Log: slog.New(slog.DiscardHandler),
 	}, slo.NewSet(specs, nil, nil), store.Snapshot{})
 }
 
@@ -221,7 +222,7 @@ func TestTheCountNeverFalls(t *testing.T) {
 	ledger := &budget.Ledger{}
 	ledger.Put(start-1, slot(0, 5).Slot)
 	e := engine.New(engine.Options{
-		Source: source, Store: forgetful{}, Composer: mute{}, Log: slog.New(slog.DiscardHandler), KeepFor: time.Hour,
+		Source: source, Store: forgetful{}, Composer: enginetest.Mute{}, Log: slog.New(slog.DiscardHandler), KeepFor: time.Hour,
 	}, slo.NewSet(specsOf(spec), nil, nil), store.Snapshot{Accounts: map[slo.ID]store.Account{
 		spec.ID(): {Ledger: ledger, State: alerting.State{Through: start}},
 	}})

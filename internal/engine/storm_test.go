@@ -14,11 +14,11 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/engine/enginetest"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/prom"
-	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -46,7 +46,7 @@ func newStormOf(t testing.TB, n, each int) (*storm, *engine.Engine, time.Time) {
 		s.specs = append(s.specs, spec)
 	}
 	e := engine.New(engine.Options{
-		Source: s, Store: forgetful{}, Composer: mute{}, Log: slog.New(slog.DiscardHandler),
+		Source: s, Store: forgetful{}, Composer: enginetest.Mute{}, Log: slog.New(slog.DiscardHandler),
 	}, slo.NewSet(s.specs, nil, nil), store.Snapshot{})
 	e.Tick(t.Context(), t0)
 	at := t0.Add(10 * time.Minute)
@@ -109,27 +109,6 @@ func (forgetful) Incident(context.Context, string) (alerting.Incident, bool, err
 func (forgetful) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
 	return nil, nil
 }
-
-// mute composes nothing.
-type mute struct{}
-
-// Event implements engine.Composer.
-func (mute) Event(incidents.Notification, outbox.Shown) []outbox.Entry { return nil }
-
-// Act implements engine.Composer.
-func (mute) Act(incidents.Done) []outbox.Entry { return nil }
-
-// Report implements engine.Composer.
-func (mute) Report(report.Report, string, time.Time) []outbox.Entry { return nil }
-
-// Evidence implements engine.Composer.
-func (mute) Evidence(incidents.Notification) []outbox.Entry { return nil }
-
-// Notice implements engine.Composer.
-func (mute) Notice(engine.Notice) []outbox.Entry { return nil }
-
-// Permit implements engine.Composer.
-func (mute) Permit(incidents.Permit) []outbox.Entry { return nil }
 
 // TestWorkGrowsWithTheNumberOfIncidents: four times the incidents in one thread are about four
 // times the work, when they open, while they burn, for those who are reminded of them, and when
@@ -277,7 +256,7 @@ func TestMessagesTellWhatTheSnapshotShows(t *testing.T) {
 		s := &storm{specs: []*slo.Spec{promise("shop"), promise("till")}}
 		var told []incidents.Notification
 		e := engine.New(engine.Options{
-			Source: s, Store: forgetful{}, Composer: listener{mute{}, &told}, Log: slog.New(slog.DiscardHandler),
+			Source: s, Store: forgetful{}, Composer: listener{enginetest.Mute{}, &told}, Log: slog.New(slog.DiscardHandler),
 		}, slo.NewSet(s.specs, nil, nil), store.Snapshot{})
 		seen := 0
 		for _, m := range minutes {

@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/evidence"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
@@ -47,15 +48,11 @@ func stage(t testing.TB, o shop.Outage, now time.Time) (*promfake.DB, *slo.Set) 
 
 func client(t testing.TB, db *promfake.DB) *prom.Client {
 	t.Helper()
-	srv, err := promfake.Start(db.Handler())
+	c, err := prom.NewClient(prom.ClientOptions{URL: promtest.Serve(t, db.Handler()), Concurrency: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := prom.NewClient(prom.ClientOptions{URL: srv.URL, Concurrency: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.CloseIdle(); srv.Close() })
+	t.Cleanup(c.CloseIdle)
 	return c
 }
 

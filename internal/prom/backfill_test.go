@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -115,18 +116,13 @@ func TestHoursThatCannotBeCountedAreEstimates(t *testing.T) {
 		}
 	}
 	handler := db.Handler()
-	srv, err := promfake.Start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c := clientFor(t, promtest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.FormValue("query"), "last_over_time") {
 			http.Error(w, `{"status":"error","errorType":"bad_data","error":"unknown function"}`, http.StatusBadRequest)
 			return
 		}
 		handler.ServeHTTP(w, r)
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
-	c := clientFor(t, srv.URL)
+	})))
 	s := events(t, "dense", `r_total{job="a"}`, `r_total{job="a",code="500"}`)
 	ledgers, faults := historyOf(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + 180, To: m0 + 180}, false)
 	if told := strings.Join(faults[s.ID()], ""); !strings.Contains(told, "estimates") || !strings.Contains(told, "unknown function") {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 )
 
@@ -28,12 +29,7 @@ func TestExemplarsAreThoseOfTheTimeAndTheSelector(t *testing.T) {
 			}
 		}
 	}
-	srv, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
-	c, err := prom.NewClient(prom.ClientOptions{URL: srv.URL})
+	c, err := prom.NewClient(prom.ClientOptions{URL: promtest.Serve(t, db.Handler())})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,12 +154,7 @@ func TestExpressionsAfterAStall(t *testing.T) {
 			r, got := New(c, Options{}), book{}
 			for now = t0; now.Before(t0.Add(70 * time.Minute)); {
 				w.write(now)
-				b := r.Read(t.Context(), specs, now)
-				for _, f := range b.Failures {
-					t.Fatal(f.Err)
-				}
-				got.take(b)
-				r.Commit(b)
+				b := got.must(t, r, specs, now)
 				if n%2 == 1 && now.Sub(w.begin) > 3*time.Minute && now.Sub(w.begin) < 4*time.Minute {
 					r = restart(r, c)
 				}
@@ -224,9 +219,7 @@ func TestExpressionsThatAreDearToAskAgain(t *testing.T) {
 	r, got, failed := New(serve(t, db), Options{}), book{}, 0
 	for now = t0.Add(7 * time.Second); now.Before(t0.Add(2 * time.Hour)); {
 		w.write(now)
-		b := r.Read(t.Context(), specs, now)
-		got.take(b)
-		r.Commit(b)
+		b := got.read(r, specs, now)
 		for _, f := range b.Failures {
 			if f.task != "" {
 				failed++
@@ -237,11 +230,7 @@ func TestExpressionsThatAreDearToAskAgain(t *testing.T) {
 	if failed == 0 || failed > 6 {
 		t.Errorf("%d questions in two hours failed", failed)
 	}
-	for m := m0 + 3; m < m0+118; m++ {
-		if s := got[specs[0].ID()][m]; s.Total < 6599*budget.Unit || s.Total > 6601*budget.Unit {
-			t.Errorf("minute %d is %+v", m-m0, s)
-		}
-	}
+	got.all(t, specs[0].ID(), m0+3, m0+117, func(s budget.Slot) bool { return s.Total >= 6599*budget.Unit && s.Total <= 6601*budget.Unit })
 }
 
 // TestExpressionsLaterThanTheyAreWaitedFor: all samples come later than anything is waited for.
@@ -263,12 +252,7 @@ func TestExpressionsLaterThanTheyAreWaitedFor(t *testing.T) {
 			r, got := New(c, Options{}), book{}
 			for now = t0; now.Before(t0.Add(3 * time.Hour)); {
 				w.write(now.Add(-late))
-				b := r.Read(t.Context(), specs, now)
-				for _, f := range b.Failures {
-					t.Fatal(f.Err)
-				}
-				got.take(b)
-				r.Commit(b)
+				b := got.must(t, r, specs, now)
 				for id, slots := range got {
 					for m, s := range slots {
 						if s.State.Known() && now.Sub(m.End()) < late-6*time.Minute {

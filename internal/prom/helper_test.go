@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -44,12 +45,7 @@ func tier(t testing.TB, job string) *slo.Spec {
 // serve starts a server over db and returns a client for it.
 func serve(t testing.TB, db *promfake.DB, change ...func(*ClientOptions)) *Client {
 	t.Helper()
-	srv, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
-	return clientFor(t, srv.URL, change...)
+	return clientFor(t, promtest.Serve(t, db.Handler()), change...)
 }
 
 func clientFor(t testing.TB, url string, change ...func(*ClientOptions)) *Client {
@@ -92,16 +88,38 @@ func (b book) sum(id slo.ID) (bad, total int64) {
 	return bad, total
 }
 
-// tick reads and commits, and fails the test on any failure.
+// read reads, takes what was read and commits it.
+func (b book) read(r *Reader, specs []*slo.Spec, now time.Time) *Batch {
+	batch := r.Read(context.Background(), specs, now)
+	b.take(batch)
+	r.Commit(batch)
+	return batch
+}
+
+// must is read without a failure.
+func (b book) must(t testing.TB, r *Reader, specs []*slo.Spec, now time.Time) *Batch {
+	t.Helper()
+	batch := b.read(r, specs, now)
+	for _, f := range batch.Failures {
+		t.Fatalf("reading at %s: %s: %v", now, f.Bundle, f.Err)
+	}
+	return batch
+}
+
+// all fails unless each minute of a budget, from the first to the last, is right.
+func (b book) all(t testing.TB, id slo.ID, first, last budget.Minute, right func(budget.Slot) bool) {
+	t.Helper()
+	for m := first; m <= last; m++ {
+		if s := b[id][m]; !right(s) {
+			t.Errorf("minute %d of %s is %+v", m-m0, id, s)
+		}
+	}
+}
+
+// tick reads when the samples of a minute are in, and fails the test on any failure.
 func tick(t testing.TB, r *Reader, specs []*slo.Spec, to budget.Minute, into book) *Batch {
 	t.Helper()
-	b := r.Read(context.Background(), specs, after(to))
-	for _, f := range b.Failures {
-		t.Fatalf("reading to %s: %s: %v", to.End(), f.Bundle, f.Err)
-	}
-	into.take(b)
-	r.Commit(b)
-	return b
+	return into.must(t, r, specs, after(to))
 }
 
 // after is when the samples of a minute are in.

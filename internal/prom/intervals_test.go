@@ -180,12 +180,7 @@ func TestASlowTargetBesideFastOnes(t *testing.T) {
 			write("slow", begins+time.Minute, every, begins, 5, 0) // it alone fails
 			r, got := New(serve(t, db), Options{}), book{}
 			for now = t0; now.Before(t0.Add(ends)); {
-				b := r.Read(t.Context(), specs, now)
-				for _, f := range b.Failures {
-					t.Fatal(f.Err)
-				}
-				got.take(b)
-				r.Commit(b)
+				b := got.must(t, r, specs, now)
 				now = later(b.Next, now.Add(5*time.Second))
 			}
 			past, work := book{}, New(serve(t, db), Options{}).Backfill(specs, Plan{From: m0, Fine: m0, To: m0 + 145})

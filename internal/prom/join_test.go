@@ -76,12 +76,7 @@ func newAndRarer(t *testing.T, interval, phase, second time.Duration) {
 			specs = []*slo.Spec{of("old"), of("new")}
 		}
 		arrive()
-		b := r.Read(t.Context(), specs, now)
-		for _, f := range b.Failures {
-			t.Fatal(f.Err)
-		}
-		got.take(b)
-		r.Commit(b)
+		got.must(t, r, specs, now)
 	}
 	first, through := m0+60, m0+59-budget.Minute(2*interval/time.Minute)
 	for m := range got["svc/new"] {
@@ -129,12 +124,7 @@ func newAmongOthers(t *testing.T, interval, late, second time.Duration) {
 			delete(got, "svc/changed")
 		}
 		arrive()
-		b := r.Read(t.Context(), specs, now)
-		for _, f := range b.Failures {
-			t.Fatal(f.Err)
-		}
-		got.take(b)
-		r.Commit(b)
+		got.must(t, r, specs, now)
 	}
 	for id, soon := range map[slo.ID]budget.Minute{"svc/old": 1, "svc/changed": 24, "svc/new": 24} {
 		first, through := m0+45, m0+40-budget.Minute(late/time.Minute)

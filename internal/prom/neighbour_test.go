@@ -48,9 +48,7 @@ func TestASlowNeighbourDelaysNobody(t *testing.T) {
 	r, got := New(serve(t, db), Options{Patience: 100 * time.Millisecond}), book{}
 	defer r.Close()
 	read := func(to budget.Minute) *Batch {
-		b := r.Read(t.Context(), specs, after(to))
-		got.take(b)
-		r.Commit(b)
+		b := got.read(r, specs, after(to))
 		return b
 	}
 	for to := m0 + 10; to <= m0+20; to++ {
@@ -71,11 +69,7 @@ func TestASlowNeighbourDelaysNobody(t *testing.T) {
 	close(release)
 	for read(m0+20).Stats.Waiting > 0 {
 	}
-	for m := m0 + 11; m <= m0+20; m++ {
-		if s := got["svc/slow"][m]; s.Total != 202*budget.Unit {
-			t.Errorf("minute %d of the slow one is %+v", m-m0, s)
-		}
-	}
+	got.all(t, "svc/slow", m0+11, m0+20, func(s budget.Slot) bool { return s.Total == 202*budget.Unit })
 	if b := read(m0 + 21); len(b.Failures) > 0 || got["svc/slow"][m0+21].Total == 0 && b.Stats.Waiting == 0 {
 		t.Errorf("afterwards %+v, %+v", b.Failures, b.Stats)
 	}
@@ -99,16 +93,10 @@ func TestASlowServerIsNobodysNeighbour(t *testing.T) {
 	db.Faults.Clear()
 	read := func() bool { return got["svc/good"][m0+20].Total > 0 && got["svc/slow"][m0+20].Total > 0 }
 	for now := after(m0 + 20); !read(); now = now.Add(retryAfter) { // a busy machine may need longer than the 300 ms
-		b := r.Read(t.Context(), specs, now)
-		got.take(b)
-		r.Commit(b)
+		got.read(r, specs, now)
 	}
 	for _, s := range specs {
-		for m := m0 + 11; m <= m0+20; m++ {
-			if s := got[s.ID()][m]; s.Bad != 2*budget.Unit || s.Total != 202*budget.Unit {
-				t.Errorf("minute %d is %+v", m-m0, s)
-			}
-		}
+		got.all(t, s.ID(), m0+11, m0+20, func(s budget.Slot) bool { return s.Bad == 2*budget.Unit && s.Total == 202*budget.Unit })
 	}
 }
 
@@ -145,9 +133,7 @@ func TestALargeNeighbourIsReadApartAndInParts(t *testing.T) {
 	r, got := New(c, Options{}), book{}
 	first := int64(0)
 	for to := m0 + 10; to <= m0+30; to++ {
-		b := r.Read(t.Context(), specs, after(to))
-		got.take(b)
-		r.Commit(b)
+		b := got.read(r, specs, after(to))
 		if to == m0+15 {
 			first = large.Load()
 		}
@@ -293,18 +279,14 @@ func TestWhatIsNotAnsweredInTimeIsDivided(t *testing.T) {
 			r := New(serve(t, m.db), Options{Patience: time.Minute})
 			defer r.Close()
 			for to := m0 + 8; to <= m0+16; to++ {
-				b := r.Read(t.Context(), []*slo.Spec{spec}, after(to))
-				got.take(b)
-				r.Commit(b)
+				b := got.read(r, []*slo.Spec{spec}, after(to))
 				if n := len(b.Failures); n > 0 && to > m0+14 {
 					t.Fatalf("minute %d: %v", to-m0, b.Failures[0].Err)
 				}
 			}
-			for at := m0 + 9; at <= m0+16; at++ {
-				if s := got["svc/x"][at]; s.Total != 2*11_000*budget.Unit || s.Bad != 11_000*budget.Unit || s.Estimated != tc.sums {
-					t.Errorf("minute %d is %+v", at-m0, s)
-				}
-			}
+			got.all(t, "svc/x", m0+9, m0+16, func(s budget.Slot) bool {
+				return s.Total == 2*11_000*budget.Unit && s.Bad == 11_000*budget.Unit && s.Estimated == tc.sums
+			})
 		})
 	}
 }
@@ -332,18 +314,12 @@ func TestALargeTargetThatIsLate(t *testing.T) {
 		if to == m0+15 {
 			m.write(t, 24, 50)
 		}
-		b := r.Read(t.Context(), []*slo.Spec{spec}, after(to))
-		got.take(b)
-		r.Commit(b)
+		b := got.read(r, []*slo.Spec{spec}, after(to))
 		if n := len(b.Failures); n > 0 && to > m0+9 {
 			t.Fatalf("minute %d: %v", to-m0, b.Failures[0].Err)
 		}
 	}
-	for at := m0 + 9; at <= m0+19; at++ {
-		if s := got["svc/x"][at]; s.Total != 2*1_600*budget.Unit || s.Bad != 1_600*budget.Unit {
-			t.Errorf("minute %d is %+v", at-m0, s)
-		}
-	}
+	got.all(t, "svc/x", m0+9, m0+19, func(s budget.Slot) bool { return s.Total == 2*1_600*budget.Unit && s.Bad == 1_600*budget.Unit })
 }
 
 type tallied struct {

@@ -104,12 +104,7 @@ func TestATargetThatIsAlwaysLateIsFound(t *testing.T) {
 	r, got := New(serve(t, db), Options{}), book{}
 	for now = t0; now.Before(t0.Add(60 * time.Minute)); now = now.Add(15 * time.Second) {
 		arrive()
-		b := r.Read(t.Context(), specs, now)
-		for _, f := range b.Failures {
-			t.Fatal(f.Err)
-		}
-		got.take(b)
-		r.Commit(b)
+		got.must(t, r, specs, now)
 	}
 	for m := m0 + 12; m < m0+45; m++ { // of a second, one by each
 		if s := got["svc/shop"][m]; s.Total != 240*budget.Unit {
@@ -142,11 +137,9 @@ func TestTimeThatGoesBack(t *testing.T) {
 		fill(time.Duration(m-m0)*time.Minute+30*time.Second, time.Duration(m-m0+1)*time.Minute+30*time.Second)
 		tick(t, r, specs, m, got)
 	}
-	for m := m0 + 2; m < m0+18; m++ {
-		if s := got["svc/shop"][m]; s.State != budget.OK || s.Total != 120*budget.Unit || s.Bad != 60*budget.Unit {
-			t.Errorf("minute %d is %+v", m-m0, s)
-		}
-	}
+	got.all(t, "svc/shop", m0+2, m0+17, func(s budget.Slot) bool {
+		return s.State == budget.OK && s.Total == 120*budget.Unit && s.Bad == 60*budget.Unit
+	})
 }
 
 // TestSeriesThatAreLateEachByItsOwn: the series of a scrape come one by one, up to two or ten
@@ -188,9 +181,7 @@ func testSeriesThatAreLateEachByItsOwn(t *testing.T, late time.Duration) {
 			must(t, db.Append(ls, at(float64(a.n*scrape+a.series%targets)), float64(1000+10*a.n)))
 			due, written = due[1:], written+1
 		}
-		b := r.Read(t.Context(), []*slo.Spec{spec}, now)
-		got.take(b)
-		r.Commit(b)
+		b := got.read(r, []*slo.Spec{spec}, now)
 		if before == 0 && now.After(settled) {
 			before, known = c.Usage().Samples, int64(written)
 		}
@@ -200,9 +191,7 @@ func testSeriesThatAreLateEachByItsOwn(t *testing.T, late time.Duration) {
 	if t.Logf("samples are read %.2f times", times); times > 1.3 {
 		t.Errorf("samples are read %.2f times", times)
 	}
-	for m := m0 + 16; m < m0+80; m++ {
-		if s := got["svc/x"][m]; s.Total != targets*codes*40*budget.Unit || s.Bad != targets*40*budget.Unit {
-			t.Errorf("minute %d is %+v", m-m0, s)
-		}
-	}
+	got.all(t, "svc/x", m0+16, m0+79, func(s budget.Slot) bool {
+		return s.Total == targets*codes*40*budget.Unit && s.Bad == targets*40*budget.Unit
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,13 +17,11 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/report/lives"
 	"github.com/slowburn-sre/slowburn/slo"
 )
-
-// update writes the goldens anew; `make golden` sets it.
-var update = os.Getenv("UPDATE") != ""
 
 // input is a period with lives whose alerts are played.
 func input(t testing.TB, periodText, text string) report.Input {
@@ -90,17 +87,8 @@ func TestGoldens(t *testing.T) {
 			if _, ok := given["json"]; ok {
 				archive.Files = append(archive.Files, txtar.File{Name: "json", Data: api.ReportJSON(r)})
 			}
-			got := txtar.Format(archive)
-			if update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
 			checkOrder(t, in)
-			want, _ := os.ReadFile(file)
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			goldentest.Check(t, file, txtar.Format(archive))
 		})
 	}
 }

@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	promapi "github.com/prometheus/client_golang/api"
-	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -63,16 +62,8 @@ func newLatency(t *testing.T, n int, share float64) *latency {
 	l := &latency{world: &world{t: t}, end: t0.Add(calm + lasts)}
 	l.now = l.end
 	l.db = promfake.New(promfake.Options{Now: func() time.Time { return l.now }})
-	server, err := promfake.Start(l.db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	client, err := promapi.NewClient(promapi.Config{Address: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.url, l.api = server.URL, promv1.NewAPI(client)
+	l.url = promtest.Serve(t, l.db.Handler())
+	l.api = promtest.Client(t, l.url)
 	for i := range n {
 		// The golden ratio spreads the faults over the minute, and the scrapes over their interval.
 		phase := time.Duration(float64(time.Minute) * frac(float64(i)*0.6180339887))

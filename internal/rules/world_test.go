@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -30,16 +30,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	db := promfake.New(promfake.Options{})
-	server, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	client, err := api.NewClient(api.Config{Address: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &world{t, db, promv1.NewAPI(client)}
+	return &world{t, db, promtest.API(t, db)}
 }
 
 // counter scrapes a counter every minute; perMinute is how much it grows in each.

@@ -13,9 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/internal/schematest"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
@@ -118,15 +117,7 @@ func TestSchemaAndParserAgree(t *testing.T) {
 func TestPublishedSchemas(t *testing.T) {
 	for name, s := range map[string]*schema.Schema{"slo.json": file.Schema(), "config.json": config.Schema(), "corrections.json": file.CorrectionsSchema()} {
 		path := filepath.Join("../../docs/schema", name)
-		if os.Getenv("UPDATE") != "" {
-			if err := os.WriteFile(path, s.JSON(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		data, err := os.ReadFile(path)
-		if err != nil || !bytes.Equal(data, s.JSON()) {
-			t.Errorf("%s is not what the program prints (%v); run UPDATE=1 go test ./internal/schema", name, err)
-		}
+		goldentest.Check(t, path, s.JSON())
 		schematest.Compile(t, s.JSON())
 	}
 	if !strings.HasPrefix(file.SchemaURL, schema.BaseURL) || file.Schema().ID != file.SchemaURL {
@@ -280,13 +271,7 @@ func TestDocumentedKeys(t *testing.T) {
 			found = append(found, m[2])
 			return m[1] + tables[m[2]] + m[3]
 		})
-		if os.Getenv("UPDATE") != "" {
-			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		} else if diff := cmp.Diff(want, string(data)); diff != "" {
-			t.Errorf("%s: run UPDATE=1 go test ./internal/schema\n-want +got\n%s", path, diff)
-		}
+		goldentest.Check(t, path, []byte(want))
 		for _, name := range found {
 			if tables[name] == "" {
 				t.Errorf("%s: there are no keys called %q", path, name)

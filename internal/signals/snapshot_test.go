@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/signals"
@@ -28,12 +29,7 @@ func one(t *testing.T) (*promfake.DB, *prom.Client) {
 			t.Fatal(err)
 		}
 	}
-	server, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	c, err := prom.NewClient(prom.ClientOptions{URL: server.URL, Timeout: time.Minute})
+	c, err := prom.NewClient(prom.ClientOptions{URL: promtest.Serve(t, db.Handler()), Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
@@ -33,12 +34,7 @@ var world = sync.OnceValue(func() *promfake.DB {
 
 func serve(t testing.TB, db *promfake.DB) *prom.Client {
 	t.Helper()
-	srv, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
-	c, err := prom.NewClient(prom.ClientOptions{URL: srv.URL, Timeout: time.Minute})
+	c, err := prom.NewClient(prom.ClientOptions{URL: promtest.Serve(t, db.Handler()), Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

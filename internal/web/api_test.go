@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
@@ -46,21 +46,7 @@ func TestAPIGolden(t *testing.T) {
 		pretty.WriteString("\n")
 		got.Files = append(got.Files, txtar.File{Name: fmt.Sprintf("%d %s", w.Code, path), Data: bytes.TrimLeft(pretty.Bytes(), "\n")})
 	}
-	golden(t, "testdata/api.txtar", txtar.Format(&got))
-}
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if os.Getenv("UPDATE") != "" {
-		must(t, os.MkdirAll("testdata", 0o755))
-		must(t, os.WriteFile(file, got, 0o644))
-		return
-	}
-	want, err := os.ReadFile(file)
-	must(t, err)
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s differs (UPDATE=1 accepts it):\n%s", file, d)
-	}
+	goldentest.Check(t, "testdata/api.txtar", txtar.Format(&got))
 }
 
 // What the API writes is what its types read: the command line decodes into them.

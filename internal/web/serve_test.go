@@ -11,13 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+
+	"github.com/slowburn-sre/slowburn/internal/logtest"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -276,24 +277,6 @@ func TestOnlyProbesAndSlackGetByThePassword(t *testing.T) {
 	}
 }
 
-// notes is a log that is read while it is written.
-type notes struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (n *notes) Write(p []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.Write(p)
-}
-
-func (n *notes) String() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.String()
-}
-
 // Whoever guesses is counted, told of in the log, and slowed down, at each door.
 func TestWrongProofsAreCountedToldAndSlowedDown(t *testing.T) {
 	for _, c := range []struct{ reason, line, header string }{
@@ -303,7 +286,7 @@ func TestWrongProofsAreCountedToldAndSlowedDown(t *testing.T) {
 		{"signature", "POST /slack/commands", "X-Slack-Signature: v0=wrong"},
 	} {
 		s := newShopOf(t, nil)
-		log := &notes{}
+		log := &logtest.Log{}
 		s.options.Log = slog.New(slog.NewTextHandler(log, nil))
 		s.options.Tokens = tokens("right")
 		s.options.Registry = prometheus.NewRegistry()

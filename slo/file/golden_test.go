@@ -1,18 +1,15 @@
 package file
 
 import (
-	"flag"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
-)
 
-var update = flag.Bool("update", os.Getenv("UPDATE") != "", "write what the files say instead of comparing it")
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
+)
 
 // TestWhatIsToldAboutFiles loads each folder of each archive in testdata and compares what is said,
 // word by word, with the folder's file `told`: one folder, one mistake.
@@ -32,19 +29,10 @@ func TestWhatIsToldAboutFiles(t *testing.T) {
 			}
 			folder := path.Dir(f.Name)
 			t.Run(folder, func(t *testing.T) {
-				got := told(filesIn(a, folder))
-				if *update {
-					a.Files[i].Data = []byte(got)
-				} else if diff := cmp.Diff(string(f.Data), got); diff != "" {
-					t.Errorf("%s, -want +got\n%s", name, diff)
-				}
+				goldentest.Section(t, &a.Files[i], told(filesIn(a, folder)))
 			})
 		}
-		if *update {
-			if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
+		goldentest.Check(t, name, txtar.Format(a))
 	}
 }
 

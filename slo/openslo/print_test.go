@@ -3,7 +3,6 @@ package openslo_test
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 	"pgregory.net/rapid"
 
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/schematest"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -155,20 +155,11 @@ func TestPrinted(t *testing.T) {
 			text, lost := openslo.Print(set.Specs, set.Services)
 			read(t, text)
 			for j, got := range []string{string(text), lost.Error() + "\n"} {
-				want := &a.Files[i+1+j]
-				if os.Getenv("UPDATE") != "" {
-					want.Data = []byte(got)
-				} else if diff := cmp.Diff(string(want.Data), got); diff != "" {
-					t.Errorf("%s, -want +got\n%s", want.Name, diff)
-				}
+				goldentest.Section(t, &a.Files[i+1+j], got)
 			}
 		})
 	}
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	goldentest.Check(t, name, txtar.Format(a))
 }
 
 // Names are unique in OpenSLO, and in small letters.

@@ -2,17 +2,16 @@ package promfake_test
 
 import (
 	"context"
-	"net/http"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 )
 
 // t0 is the beginning of time in these tests: a round hour.
@@ -32,18 +31,8 @@ func lset(name string, pairs ...string) labels.Labels {
 // open starts a server over db and returns its URL and a client for it.
 func open(t *testing.T, db *promfake.DB) (string, v1.API) {
 	t.Helper()
-	srv, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	c, err := api.NewClient(api.Config{Address: srv.URL, RoundTripper: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return srv.URL, v1.NewAPI(c)
+	url := promtest.Serve(t, db.Handler())
+	return url, promtest.Client(t, url)
 }
 
 // ask evaluates an instant query and returns the answer as text.

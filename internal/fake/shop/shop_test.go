@@ -3,7 +3,6 @@ package shop_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,33 +10,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/fake/shop"
 	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 var live = time.Date(2026, 11, 18, 14, 0, 0, 0, time.UTC)
-
-// client opens the DB over HTTP.
-func client(t testing.TB, db *promfake.DB) v1.API {
-	t.Helper()
-	srv, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	c, err := api.NewClient(api.Config{Address: srv.URL, RoundTripper: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v1.NewAPI(c)
-}
 
 // number evaluates a query that has one value.
 func number(t testing.TB, c v1.API, query string, at time.Time) float64 {
@@ -90,7 +72,7 @@ func TestHistoryIsAsIntended(t *testing.T) {
 		t.Skip("a month takes too long under the race detector; the other tests fill time in parallel too")
 	}
 	db, _ := world()
-	c := client(t, db)
+	c := promtest.API(t, db)
 	const (
 		checkout = `http_requests_total{job="checkout"}`
 		failed   = `http_requests_total{job="checkout",code=~"5.."}`
@@ -130,7 +112,7 @@ func TestHistoryIsAsIntended(t *testing.T) {
 // raw.
 func outline(t *testing.T, db *promfake.DB, at time.Time) string {
 	t.Helper()
-	c := client(t, db)
+	c := promtest.API(t, db)
 	v, _, _, err := c.Query(context.Background(), `{__name__=~".+"}[1h]`, at)
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +177,7 @@ func TestStoryBreaksOneRouteAndHeals(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Fill(live.Add(30 * time.Minute))
-	c := client(t, db)
+	c := promtest.API(t, db)
 	ratio := func(route string) string {
 		return fmt.Sprintf(`sum(increase(http_requests_total{job="checkout",route=%q,code="500"}[5m]) or vector(0)) / sum(increase(http_requests_total{job="checkout",route=%q}[5m]))`, route, route)
 	}

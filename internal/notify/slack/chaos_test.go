@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -9,11 +8,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/slacktest"
+	"github.com/slowburn-sre/slowburn/internal/logtest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/outbox/outboxtest"
 )
@@ -37,7 +36,7 @@ type life struct {
 	rng     *rand.Rand
 	threads map[string][]outbox.Entry
 	order   []string
-	log     *bytes.Buffer
+	log     *logtest.Log
 	killed  bool // now and then
 	kills   int
 	deleted map[string]bool // threads whose root somebody deleted
@@ -59,23 +58,11 @@ func TestRandomFaultsLoseNothingAndDoubleNothing(t *testing.T) {
 func newLife(t *testing.T, seed uint64) *life {
 	l := &life{
 		world: newWorld(t, slacktest.Options{}), rng: rand.New(rand.NewPCG(seed, 1)),
-		threads: map[string][]outbox.Entry{}, log: &bytes.Buffer{}, killed: seed%2 == 1, deleted: map[string]bool{},
+		threads: map[string][]outbox.Entry{}, log: &logtest.Log{}, killed: seed%2 == 1, deleted: map[string]bool{},
 	}
-	var mu sync.Mutex
-	l.opts.Logger = slog.New(slog.NewTextHandler(locked{&mu, l.log}, nil))
+	l.opts.Logger = slog.New(slog.NewTextHandler(l.log, nil))
 	l.restart()
 	return l
-}
-
-type locked struct {
-	mu *sync.Mutex
-	w  *bytes.Buffer
-}
-
-func (l locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
 
 // trouble is a few minutes in which everything goes wrong.

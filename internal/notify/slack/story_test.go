@@ -3,18 +3,17 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
@@ -23,9 +22,6 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
-
-// update writes the goldens anew; `make golden` sets it.
-var update = os.Getenv("UPDATE") != ""
 
 // monday is when every story begins: a quiet hour, at night.
 var monday = time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
@@ -267,7 +263,7 @@ func TestMessagesReadWell(t *testing.T) {
 				}
 				got.Files = append(got.Files, txtar.File{Name: fmt.Sprintf("%d %s", i+1, summary(e, b)), Data: []byte(readable(t, b))})
 			}
-			golden(t, filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".txtar"), txtar.Format(got))
+			goldentest.Check(t, filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".txtar"), txtar.Format(got))
 		})
 	}
 }
@@ -350,23 +346,6 @@ func words(v any) string {
 		return fmt.Sprint(v["text"])
 	}
 	return ""
-}
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs; go test -update writes it anew (-want +got):\n%s", file, diff)
-	}
 }
 
 // mentions are some that are good.

@@ -3,14 +3,12 @@ package webhook
 import (
 	"encoding/json"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/notifytest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -55,19 +53,7 @@ func TestGolden(t *testing.T) {
 		text, _ := json.MarshalIndent(m, "", "  ")
 		out.Write(append(text, '\n'))
 	}
-	const file = "testdata/story.json"
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Errorf("run UPDATE=1 go test ./internal/notify/webhook if that is meant:\n%s", diff)
-	}
+	goldentest.Check(t, "testdata/story.json", []byte(out.String()))
 }
 
 // TestSignature holds a request against the example of the specification of Standard Webhooks.

@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/api"
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake"
+	"github.com/slowburn-sre/slowburn/internal/fake/promfake/promtest"
 	"github.com/slowburn-sre/slowburn/internal/fake/promfake/truth"
 )
 
@@ -22,18 +20,7 @@ var start = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 // read returns the raw samples a query selects, over HTTP.
 func read(t *testing.T, db *promfake.DB, query string, at time.Time) model.Matrix {
 	t.Helper()
-	srv, err := promfake.Start(db.Handler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer srv.Close()
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	c, err := api.NewClient(api.Config{Address: srv.URL, RoundTripper: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, _, _, err := v1.NewAPI(c).Query(context.Background(), query, at)
+	v, _, _, err := promtest.API(t, db).Query(context.Background(), query, at)
 	if err != nil {
 		t.Fatal(err)
 	}
