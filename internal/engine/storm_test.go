@@ -195,7 +195,7 @@ func (forgetful) Act(context.Context, string) (alerting.Act, bool, error) {
 // interrupted is a composer while which somebody acts, on one service after the other: twice while
 // it composes everything, and then each time when something is composed anew.
 type interrupted struct {
-	mute
+	enginetest.Mute
 	t        *testing.T
 	engine   *engine.Engine
 	composed map[string]int // by the key of the event
