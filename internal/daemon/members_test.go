@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,14 +34,17 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
+// Tests here wait most of their time, for leases and for timeouts: more of them run at once than
+// there are cores.
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // unless the command line says otherwise
 	code := m.Run()
 	pgtest.Stop()
 	os.Exit(code)
 }
 
 // patience is how long a test waits for what daemons do by themselves.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // band is a store on PostgreSQL in which an incident is open, and the daemons that share it.
 type band struct {
