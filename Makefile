@@ -22,6 +22,8 @@ tool    := $(GO) tool -modfile=tools/go.mod
 race    := $(if $(RACE),-race -gcflags='modernc.org/...=-race=false -d=checkptr=0')
 # Else each process, of which tests start hundreds, waits a second for races before it ends.
 gorace  := $(if $(RACE),GORACE=atexit_sleep_ms=10)
+# As the binaries are built, which links faster, too; the race detector alone is C.
+export CGO_ENABLED := $(if $(RACE),1,0)
 # The modules beside the product's: real servers, and the genuine Prometheus packages.
 modules := integration integration/conformance
 
@@ -32,8 +34,8 @@ help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the static binaries into bin/: slowburn, and slowburn-demo beside it
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o $(BIN) ./cmd/slowburn
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o $(BIN)-demo ./cmd/slowburn-demo
+	$(GO) build -trimpath -ldflags '$(ldflags)' -o $(BIN) ./cmd/slowburn
+	$(GO) build -trimpath -ldflags '$(ldflags)' -o $(BIN)-demo ./cmd/slowburn-demo
 
 # Without vet, which has a target of its own, and without symbols and debug information, which nobody reads. Tests are
 # many short processes; with Go's usual GOGC they would spend a tenth of their time on freeing memory that nobody lacks.
