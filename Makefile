@@ -28,7 +28,7 @@ export CGO_ENABLED := $(if $(RACE),1,0)
 modules := integration integration/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover demo pictures fuzz golden integration release image clean
+.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover attack demo pictures fuzz golden integration release image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -125,6 +125,10 @@ demo: ## play the whole story on this machine, with nothing installed
 pictures: build ## take the pictures of README.md from the live demo (needs chromium)
 	mkdir -p docs/pictures
 	tools/pictures $(BIN)-demo docs/pictures
+
+# URL=http://127.0.0.1:7569 attacks a daemon that runs, too, and changes nothing there; ARGS are more flags.
+attack: build ## attack a running daemon through every door, and say what became of each probe (URL=…: yours)
+	$(GO) run ./internal/attack -binary $(BIN) $(if $(URL),-url $(URL)) $(ARGS)
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' tools/fuzz $(PKG)

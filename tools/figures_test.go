@@ -25,6 +25,7 @@ import (
 // their own, and why they may. All others use internal/figures.
 var notForReaders = map[string]string{
 	"internal/figures": "the one place for what people read",
+	"internal/attack":  "it tells whoever attacks what came back",
 
 	"internal/web/calendar.go":         "it draws",
 	"internal/web/chart.go":            "it draws, and labels axes",

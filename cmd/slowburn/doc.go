@@ -114,6 +114,9 @@
 // Package cmd/slowburn-demo is the demo: the daemon between these fakes. Its flags are in
 // cmd/slowburn-demo/flags, so that the command demo explains them without linking the demo.
 //
+// Package internal/attack attacks a running daemon through every door: it is a program for whoever
+// looks after the safety of slowburn, and for CI (make attack).
+//
 // Some packages are for tests only. Package internal/bench measures the whole chain;
 // internal/schematest makes random SLO files; internal/report/lives makes short histories of SLOs;
 // internal/goldentest compares with golden files; internal/logtest is a log that is read while it

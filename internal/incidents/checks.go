@@ -135,7 +135,7 @@ func (r *request) checkPolicy() error {
 	case alerting.Override, alerting.Exempt:
 		return r.checkPermit()
 	case alerting.Changed, alerting.Experiment:
-		if err := checkChange(a); err != nil {
+		if err := checkChange(a, r.now); err != nil {
 			return err
 		}
 	}
@@ -177,7 +177,7 @@ func (r *request) exemptAtMost() time.Duration {
 }
 
 // checkChange checks a change or an experiment by itself.
-func checkChange(a alerting.Act) error {
+func checkChange(a alerting.Act, now time.Time) error {
 	c := a.Change
 	switch {
 	case c == nil || a.Service == "" && a.SLO == "":
@@ -188,12 +188,19 @@ func checkChange(a alerting.Act) error {
 		return invalid("A title, a version or a link is too long.")
 	case c.Start.IsZero():
 		return invalid("A change needs a start.")
+	case !plausible(c.Start, now) || !c.End.IsZero() && !plausible(c.End, now):
+		return invalid("A change starts and ends within ten years of now.")
 	case !c.End.IsZero() && c.End.Before(c.Start):
 		return invalid("The change ends before it starts.")
 	case a.Kind == alerting.Experiment && (!c.End.After(c.Start) || c.Spend < 1 || c.Spend > 10000):
 		return invalid("An experiment needs an end, and the share of the budget that it may spend: above 0, at most 100 percent.")
 	}
 	return nil
+}
+
+// plausible reports whether a time lies within ten years of now.
+func plausible(at, now time.Time) bool {
+	return now.AddDate(-10, 0, 0).Before(at) && at.Before(now.AddDate(10, 0, 0))
 }
 
 // mayRun refuses an experiment that the policy does not let run.

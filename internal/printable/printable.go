@@ -82,6 +82,9 @@ func (w *Writer) Write(text []byte) (int, error) {
 func EscapeJSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for _, r := range string(text) {
+		if r == '\r' { // a space between values; in a string it is an escape already
+			r = ' '
+		}
 		if r == '\n' || r == '\t' || !Hidden(r) {
 			out = utf8.AppendRune(out, r)
 			continue

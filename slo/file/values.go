@@ -3,6 +3,7 @@ package file
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +57,9 @@ func Address(v strictyaml.Value, login string) (string, bool) {
 		return "", false
 	}
 	u, err := url.Parse(s)
+	if err == nil && u.Port() != "" {
+		_, err = strconv.ParseUint(u.Port(), 10, 16)
+	}
 	switch {
 	case err != nil || u.Host == "" && (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == ""):
 		v.Problem(fmt.Sprintf("%s is not a web address", v.Name()), "write it in full, starting with https://")
