@@ -96,10 +96,10 @@ func TestWhatALiveServerKnows(t *testing.T) {
 		{"the same as expressions", "    objective: 99.9\n    sli: {events: {total: 'sum(increase(busy_total[$window]))', bad: 'sum(increase(busy_total{code=\"500\"}[$window]))'}}\n", nil},
 		{"names in UTF-8", "    objective: 99.9\n    by: [http.status]\n    sli: {events: {total: '{\"http.requests\", job=\"shop\"}', bad: '{\"http.requests\", job=\"shop\", \"http.status\"=~\"5..\"}'}}\n", nil},
 		{"a misspelt counter", "    objective: 99.9\n    sli: {events: {total: bussy_total, bad: 'bussy_total{code=\"500\"}'}}\n", []string{
-			"slo.yaml:6:27: warning: a/b: the query returns no data [no-data]\n     6 |     sli: {events: {total: bussy_total", "|                           ^\n", "hint: try the query",
+			"slo.yaml:6:27: warning: a/b: the query returns no data [no-data]\n     6 |     sli: {events: {total: bussy_total", "|                           ^\n", "hint: there is no metric bussy_total; did you mean busy_total?; try the query in Prometheus: bussy_total",
 		}},
 		{"a label that nobody has", "    objective: 99.9\n    by: [route]\n    sli: {events: {total: busy_total, bad: 'busy_total{code=\"500\"}'}}\n", []string{
-			"slo.yaml:6:10: warning: a/b: no series of busy_total has the label route [by-missing]",
+			"slo.yaml:6:10: warning: a/b: no series of busy_total has the label route; its labels are code, job [by-missing]",
 		}},
 		{"hardly any traffic", "    objective: 99.9\n    sli: {events: {total: quiet_total, bad: 'quiet_total{code=\"500\"}'}}\n", []string{
 			"slo.yaml:5:16: warning: a/b: about 83 events in 28 d allow only 0 bad ones at 99.9 %; fewer than 10 are chance [too-little-traffic]",
