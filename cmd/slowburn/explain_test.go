@@ -165,7 +165,7 @@ func TestExplainSaysWhichBudgetsThereAre(t *testing.T) {
 		"shp":        {exitUnknown, `there is no SLO "shp"; did you mean "shop"?`},
 	} {
 		var out, errs bytes.Buffer
-		code := run([]string{"explain", name, "--url=" + url}, surroundings{out: &out, err: &errs, getenv: func(string) string { return "" }, now: time.Now})
+		code := run([]string{"explain", name, "--url=" + url}, surroundings{out: &out, err: &errs, getenv: unset, now: time.Now})
 		if code != want.code || !strings.Contains(errs.String(), want.says) {
 			t.Errorf("explain %s ends with %d, want %d and %q: %s", name, code, want.code, want.says, errs.String())
 		}

@@ -240,7 +240,7 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 		"slowburn incidents":   &incidentsListCmd{remote: remote{client: client{URL: daemon.URL}}, Limit: 50},
 	} {
 		var out, errs bytes.Buffer
-		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs, now: func() time.Time { return awkwardNow }, getenv: func(string) string { return "" }}, ctx: context.Background(), cli: &cli{}})
+		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs, now: func() time.Time { return awkwardNow }, getenv: unset}, ctx: context.Background(), cli: &cli{}})
 		all[where] = out.String() + errs.String()
 	}
 	l.byCommand(t, all)

@@ -13,7 +13,7 @@ func TestInitIsAConversation(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out, errs bytes.Buffer
 	code := run([]string{"init"}, surroundings{
-		in: strings.NewReader(s.url + "\nno\n#payments\n"), out: &out, err: &errs, getenv: func(string) string { return "" }, now: s.env.now,
+		in: strings.NewReader(s.url + "\nno\n#payments\n"), out: &out, err: &errs, getenv: unset, now: s.env.now,
 	})
 	if code != exitNo {
 		t.Errorf("without SLOs it ends with %d", code)

@@ -17,11 +17,14 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
 
+// unset is an environment in which no variable is set.
+func unset(string) string { return "" }
+
 // said runs a command within this process and returns its exit code and what it printed.
 func said(args ...string) (code int, out, err string) {
 	var o, e bytes.Buffer
 	code = run(args, surroundings{
-		out: &o, err: &e, getenv: func(string) string { return "" },
+		out: &o, err: &e, getenv: unset,
 		now: func() time.Time { return curtainUp }, every: daemon.TickEvery,
 	})
 	return code, o.String(), e.String()

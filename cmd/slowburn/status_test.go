@@ -90,7 +90,7 @@ func TestStatusRoundsTowardsTheWorse(t *testing.T) {
 	}
 	var out bytes.Buffer
 	c := statusCmd{remote: remote{client: client{URL: daemonWith(t, all, nil)}}}
-	if err := c.Run(&env{surroundings: surroundings{out: &out, err: &out, getenv: func(string) string { return "" }}, ctx: context.Background(), cli: &cli{}}); err == nil {
+	if err := c.Run(&env{surroundings: surroundings{out: &out, err: &out, getenv: unset}, ctx: context.Background(), cli: &cli{}}); err == nil {
 		t.Error("a budget is overspent, and the answer is yes")
 	}
 	shown := map[string][]string{}

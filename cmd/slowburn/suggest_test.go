@@ -31,7 +31,7 @@ func newSuggestStage(t *testing.T, history time.Duration) *suggestStage {
 		shop.NewWithHistory(1, db, live, history).Fill(live)
 	}
 	s := &suggestStage{url: promtest.Serve(t, db.Handler()), dir: t.TempDir()}
-	around := surroundings{out: &s.out, err: &s.out, getenv: func(string) string { return "" }, now: func() time.Time { return live }}
+	around := surroundings{out: &s.out, err: &s.out, getenv: unset, now: func() time.Time { return live }}
 	s.env = &env{surroundings: around, ctx: context.Background(), cli: &cli{ConfigFile: filepath.Join(s.dir, "slowburn.yaml")}}
 	return s
 }

@@ -212,7 +212,7 @@ func (w *youngWorld) get(path string, data any) string {
 // run returns what a command prints.
 func (w *youngWorld) run(c interface{ Run(*env) error }) string {
 	var out, errs bytes.Buffer
-	_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs}, ctx: w.testing.Context(), cli: &cli{ConfigFile: filepath.Join(w.testing.TempDir(), "none.yaml")}})
+	_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs, getenv: unset}, ctx: w.testing.Context(), cli: &cli{ConfigFile: filepath.Join(w.testing.TempDir(), "none.yaml")}})
 	return out.String() + errs.String()
 }
 
