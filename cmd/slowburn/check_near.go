@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/internal/selectors"
@@ -37,8 +38,8 @@ func (i *inspector) near(ctx context.Context, q *slo.Query) string {
 	if !q.Bare() {
 		return ""
 	}
-	if len(i.values(ctx, labels.MetricName, selectors.Metric(q.Metric), 1)) == 0 {
-		names := i.values(ctx, labels.MetricName, `{__name__=~".+"}`, mostNames)
+	if len(i.values(ctx, model.MetricNameLabel, selectors.Metric(q.Metric), 1)) == 0 {
+		names := i.values(ctx, model.MetricNameLabel, `{__name__=~".+"}`, mostNames)
 		if len(names) == 0 {
 			return "the server has no metric at all"
 		}
@@ -48,7 +49,7 @@ func (i *inspector) near(ctx context.Context, q *slo.Query) string {
 		return "there is no metric " + q.Metric
 	}
 	for _, m := range q.Matchers {
-		if len(i.values(ctx, labels.MetricName, selectors.Metric(q.Metric, m), 1)) == 0 {
+		if len(i.values(ctx, model.MetricNameLabel, selectors.Metric(q.Metric, m), 1)) == 0 {
 			return i.nearLabel(ctx, q.Metric, m)
 		}
 	}
@@ -85,7 +86,7 @@ func (i *inspector) nearName(ctx context.Context, selector, label string) string
 	}
 	var names []string
 	for name := range series[0] {
-		if name != labels.MetricName {
+		if name != model.MetricNameLabel {
 			names = append(names, name)
 		}
 	}

@@ -336,7 +336,7 @@ func labelsQuoted(ctx context.Context, c *camp) error {
 		return err
 	}
 	if text := own.log.String(); strings.Contains(text, "parse error") || strings.Contains(text, "bad_data") {
-		return errors.New("Prometheus was asked what it does not understand")
+		return errors.New("asks Prometheus what it does not understand")
 	}
 	return eventually(ctx, func() error { return read(ctx, own) })
 }
@@ -391,7 +391,7 @@ func slackMessages(what string) func(context.Context, *camp) error {
 			return err
 		}
 		if bad := own.slack.State().Violations(); len(bad) > 0 {
-			return fmt.Errorf("Slack refuses it: %+v", bad[0])
+			return fmt.Errorf("refused by Slack: %+v", bad[0])
 		}
 		for _, m := range messages {
 			text, _ := json.Marshal(m)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"golang.org/x/tools/txtar"
@@ -120,7 +121,7 @@ func FuzzExpression(f *testing.F) {
 		}
 		parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
 			if sel, ok := n.(*parser.VectorSelector); ok && !slices.ContainsFunc(sel.LabelMatchers, func(m *labels.Matcher) bool {
-				return m.Name == labels.MetricName && m.Type == labels.MatchEqual && m.Value != ""
+				return m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual && m.Value != ""
 			}) {
 				t.Fatalf("%q reads %s", text, sel)
 			}
