@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,10 +33,7 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Tests here wait most of their time, for leases and for timeouts: more of them run at once than
-// there are cores.
 func TestMain(m *testing.M) {
-	_ = flag.Set("test.parallel", "8") // unless the command line says otherwise
 	code := m.Run()
 	pgtest.Stop()
 	os.Exit(code)
