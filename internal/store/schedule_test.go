@@ -133,7 +133,7 @@ func (w *world) cutOff(member, path, how string, d time.Duration) {
 
 func newSchedule(t *testing.T, server *pgtest.Server, seed uint64) *schedule {
 	s := &schedule{t: t, rng: rand.New(rand.NewPCG(seed, 11)), server: server, address: server.Make(t), world: newWorld()}
-	openAt(t, s.address, Options{}, quick).Close()
+	openAt(t, s.address, Options{}, usualTimes).Close() // to migrate may take longer than the times of a schedule
 	for n := range 2 + s.rng.IntN(2) {
 		m := &member{name: strconv.Itoa(n), proxy: server.NewProxy(t)}
 		s.members = append(s.members, m)
