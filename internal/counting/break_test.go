@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var lives = flag.Int("lives", 60, "random worlds of two or three mishaps at once")
+var lives = flag.Int("lives", 30, "random worlds of two or three mishaps at once")
 
 // mishaps are what may happen to a world at once. Each is drawn with the world.
 var mishaps = []struct {

@@ -26,7 +26,7 @@ func TestDowntime(t *testing.T) {
 		{"an incident burns since the very first minute away", [2]int{15, 380}, 0, 1},
 	} {
 		for _, suspended := range []bool{false, true} {
-			if sampled(n, 4) {
+			if sampled(n, 6) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, suspended %t", tc.name, suspended), func(t *testing.T) {

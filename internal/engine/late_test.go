@@ -412,7 +412,7 @@ func TestWhatIsLaterThanItIsWaitedFor(t *testing.T) {
 	begin, end := t0.Add(60*time.Minute), t0.Add(80*time.Minute)
 	for n, minutes := range []int{16, 20, 30, 40} {
 		for i, targets := range []int{1, 4} {
-			if sampled(2*n+i, 3) {
+			if sampled(2*n+i, 5) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%d min, one of %d", minutes, targets), func(t *testing.T) {
@@ -488,7 +488,7 @@ func TestAStallOfAnExpressionIsWalkedInOrder(t *testing.T) {
 		stuck, stall int // minutes
 		outage       int // from 8 min after the stall begins
 	}{{4, 23, 10}, {1, 23, 10}, {4, 80, 10}, {1, 80, 10}, {4, 23, 40}} {
-		if sampled(n, 3) {
+		if sampled(n, 4) {
 			continue
 		}
 		t.Run(fmt.Sprintf("%d of 4 for %d min, an outage of %d", tc.stuck, tc.stall, tc.outage), func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // and CI ask for, the long tables are tried whole, and every eighth step of a story fails. Below it
 // samples of them are: each case is a service with its Prometheus, Slack and store on disk, and
 // there are hundreds.
-var lives = flag.Int("lives", 2, "random lives of the model checker; from 6 on the long tables are tried whole")
+var lives = flag.Int("lives", 1, "random lives of the model checker; from 6 on the long tables are tried whole")
 
 const whole = 6
 

@@ -20,7 +20,7 @@ import (
 
 // lives is how many random schedules are tried, and from a thousand on the load is the full one;
 // `make lives`, `make bench` and CI ask for more.
-var lives = flag.Int("lives", 60, "random schedules of pumps that share a store")
+var lives = flag.Int("lives", 30, "random schedules of pumps that share a store")
 
 // hooked is a store with a pause point: after it was read, and before anything is claimed.
 type hooked struct {

@@ -18,7 +18,7 @@ func sampled(n, of int) bool { return *lives < 2 && n%of != 0 }
 
 // TestMain keeps random lives few, for each of them talks to a server; -rapid.checks asks for more.
 func TestMain(m *testing.M) {
-	_ = flag.Set("rapid.checks", "30")
+	_ = flag.Set("rapid.checks", "20")
 	flag.Parse()
 	code := m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {

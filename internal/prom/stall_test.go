@@ -16,7 +16,10 @@ import (
 // stall are asked for.
 func TestAfterALongStallEveryMinuteHasItsEvents(t *testing.T) {
 	for _, stuck := range []int{1, 2} {
-		for _, length := range []time.Duration{10, 21, 30, 31, 32, 33, 34, 100} {
+		for n, length := range []time.Duration{10, 21, 30, 31, 32, 33, 34, 100} {
+			if sampled(n+4*(3-stuck), 8) { // both targets are stuck for 32 min, one for ten
+				continue
+			}
 			t.Run(fmt.Sprintf("%d of 2 for %d min", stuck, length), func(t *testing.T) {
 				t.Parallel()
 				stall(t, stuck, length*time.Minute)

@@ -68,7 +68,7 @@ func classes() (out []string) {
 
 // lives is how many random files are judged; `make lives` and CI ask for 10,000, which takes some
 // seconds.
-var lives = flag.Int("lives", 1000, "random files that the schemas and the parsers judge")
+var lives = flag.Int("lives", 500, "random files that the schemas and the parsers judge")
 
 // The schema accepts a file exactly if the parser does, for everything that a schema can say: on
 // 10,000 files, of which most have one or two things changed.

@@ -18,7 +18,7 @@ import (
 )
 
 // lives is how many random lives are lived; `make lives` and CI ask for more.
-var lives = flag.Int("lives", 15, "random lives of the deliveries to Slack")
+var lives = flag.Int("lives", 8, "random lives of the deliveries to Slack")
 
 // effects are what may happen to a call, and still nothing may be lost or doubled.
 var effects = []slacktest.Effect{
