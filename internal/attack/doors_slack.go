@@ -192,11 +192,7 @@ func pressProbes() []probe {
 // doesNothing wants the log of acts to be the same after as before.
 func doesNothing(try func(context.Context, *castle, string) error) func(context.Context, *camp) error {
 	return func(ctx context.Context, c *camp) error {
-		own, err := wound(ctx, c)
-		if err != nil {
-			return err
-		}
-		id, err := incidentOf(ctx, own)
+		own, id, err := woundedIncident(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -216,11 +212,7 @@ func doesNothing(try func(context.Context, *castle, string) error) func(context.
 }
 
 func pressedTwice(ctx context.Context, c *camp) error {
-	own, err := wound(ctx, c)
-	if err != nil {
-		return err
-	}
-	id, err := incidentOf(ctx, own)
+	own, id, err := woundedIncident(ctx, c)
 	if err != nil {
 		return err
 	}

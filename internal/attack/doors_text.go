@@ -190,12 +190,17 @@ func incidentOf(ctx context.Context, own *castle) (string, error) {
 	return whole.Data[0].ID, nil
 }
 
-func draftHolds(ctx context.Context, c *camp) error {
-	own, err := wound(ctx, c)
-	if err != nil {
-		return err
+// woundedIncident returns the bank, full of hostile text, and an incident of it that is open.
+func woundedIncident(ctx context.Context, c *camp) (own *castle, id string, err error) {
+	if own, err = wound(ctx, c); err != nil {
+		return nil, "", err
 	}
-	id, err := incidentOf(ctx, own)
+	id, err = incidentOf(ctx, own)
+	return own, id, err
+}
+
+func draftHolds(ctx context.Context, c *camp) error {
+	own, id, err := woundedIncident(ctx, c)
 	if err != nil {
 		return err
 	}
