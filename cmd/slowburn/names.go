@@ -39,9 +39,12 @@ func (c *namesCmd) names(e *env) (names []string, err error) {
 		var all []api.SLO
 		err = c.get(e, "slos", nil, &all)
 		for _, s := range all {
-			if add(s.Service); c.Of == "slo" {
-				add(s.Service + "/" + s.Name)
-				add(s.ID)
+			if c.Of == "service" {
+				add(s.Service)
+				continue
+			}
+			for _, name := range namesFor(s) {
+				add(name)
 			}
 		}
 	case "incident":
@@ -75,10 +78,13 @@ func oneLine(name string) string {
 	return name + "\n"
 }
 
+// namesFor returns what a budget can be asked for by: its service, its SLO, its ID.
+func namesFor(s api.SLO) []string { return []string{s.Service, s.Service + "/" + s.Name, s.ID} }
+
 // namesOf returns what a list of budgets can be asked for by.
 func namesOf(all []api.SLO) (names []string) {
 	for _, s := range all {
-		names = append(names, s.Service, s.Service+"/"+s.Name, s.ID)
+		names = append(names, namesFor(s)...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -115,7 +121,7 @@ func (d client) budget(e *env, name string) (slo.ID, error) {
 	}
 	var found []string
 	for _, s := range all {
-		if s.ID == name || s.Service == name || s.Service+"/"+s.Name == name {
+		if slices.Contains(namesFor(s), name) {
 			found = append(found, s.ID)
 		}
 	}
