@@ -113,7 +113,7 @@ func pagesRunNothing(ctx context.Context, c *camp) error {
 		if !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
 			continue
 		}
-		if found := runs.FindString(a.body); found != "" {
+		if found := foundIn(a.body); found != "" {
 			return fmt.Errorf("%s holds %s", path, found)
 		}
 		for _, m := range links.FindAllStringSubmatch(a.body, -1) {

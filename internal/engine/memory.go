@@ -27,7 +27,8 @@ type memory struct {
 	*Options
 	clock *clock // its correction
 
-	seen atomic.Pointer[Snapshot] // what readers see; they do not wait for the rest
+	seen  atomic.Pointer[Snapshot] // what readers see; they do not wait for the rest
+	shown atomic.Uint64            // snapshots
 
 	mu        sync.RWMutex
 	budgets   *budgets

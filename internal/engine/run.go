@@ -83,7 +83,7 @@ func (e *Engine) report(sum Summary, took time.Duration) {
 		e.last.Took = took
 		seen := *e.Snapshot()
 		seen.Last = e.last
-		e.seen.Store(&seen)
+		e.show(&seen)
 	})
 	sum.Took = took
 	if e.Observe != nil {

@@ -30,6 +30,11 @@ type Snapshot struct {
 	// Standby says that another process decides: all of this is as old as the newest tick.
 	Standby bool
 
+	// Number counts the snapshots of this process, from 1.
+	Number uint64
+
+	replaced chan struct{}
+
 	reports []report.Schedule
 	unread  []Budget       // of SLOs of which nothing was read yet
 	permits []alerting.Act // of the book, what a verdict depends on
@@ -38,6 +43,17 @@ type Snapshot struct {
 
 // Snapshot returns the newest one, without waiting. It is never nil.
 func (m *memory) Snapshot() *Snapshot { return m.seen.Load() }
+
+// Replaced returns what is closed when there is a newer snapshot.
+func (s *Snapshot) Replaced() <-chan struct{} { return s.replaced }
+
+// show makes a snapshot the newest one, and tells those who wait for it.
+func (m *memory) show(s *Snapshot) {
+	s.Number, s.replaced = m.shown.Add(1), make(chan struct{})
+	if before := m.seen.Swap(s); before != nil {
+		close(before.replaced)
+	}
+}
 
 // publish lets everybody see what stands now. Whoever decides calls it, without the lock: what each
 // ledger comes to takes long with thousands of them, and is computed one by one.
@@ -60,7 +76,7 @@ func (m *memory) publish() {
 		for _, a := range all {
 			s.Budgets = append(s.Budgets, m.view(a))
 		}
-		m.seen.Store(s)
+		m.show(s)
 	})
 }
 
@@ -73,7 +89,7 @@ func (m *memory) publishOnly(ids ...slo.ID) {
 			s.Budgets[n] = m.view(m.budgets.byID[id])
 		}
 	}
-	m.seen.Store(s)
+	m.show(s)
 }
 
 // publishBook publishes where nothing has changed but the book, by an act on some budgets or none.
@@ -88,7 +104,7 @@ func (m *memory) publishBook(ids ...slo.ID) {
 			b.Open, b.Journey = s.Open.OnBudget(id), openSteps(s.Open, b.Journey)
 		}
 	}
-	m.seen.Store(&s)
+	m.show(&s)
 }
 
 // upTo adds the journeys above some budgets to them.

@@ -298,3 +298,30 @@ func TestABudgetIsFoundAmongItsNeighbours(t *testing.T) {
 		}
 	}
 }
+
+// TestASnapshotSaysThatItIsReplaced: by a tick, a reload or an act alike, and none has the number
+// of another.
+func TestASnapshotSaysThatItIsReplaced(t *testing.T) {
+	w, i := burning(t)
+	for name, do := range map[string]func(){
+		"tick":   func() { w.step() },
+		"reload": func() { _ = w.engine.Reload(t.Context(), engine.Terms{Set: w.engine.Snapshot().Set}, w.daemonNow()) },
+		"act":    func() { w.mustDo(alerting.Act{Key: "a", Kind: alerting.Acknowledge, By: "Ada", Incident: i.ID}) },
+	} {
+		before := w.engine.Snapshot()
+		select {
+		case <-before.Replaced():
+			t.Fatalf("before the %s the newest one is replaced", name)
+		default:
+		}
+		do()
+		select {
+		case <-before.Replaced():
+		default:
+			t.Errorf("the %s is not told", name)
+		}
+		if after := w.engine.Snapshot(); after.Number <= before.Number {
+			t.Errorf("%s: %d follows %d", name, after.Number, before.Number)
+		}
+	}
+}

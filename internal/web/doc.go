@@ -15,7 +15,8 @@
 // and evaluation.go are the metrics, health.go is health, readiness and reload, serve.go the
 // listener.
 //
-// The pages are rendered here, once, as plain HTML that works without a script. pages.go serves
+// The pages are rendered here, once, as plain HTML that works without a script. live.go tells those
+// who have one that there is something new, and live.js changes what differs. pages.go serves
 // them; overview.go, servicepage.go, slopage.go (with calendar.go, power.go and journey.go),
 // incidentpage.go, reportpage.go and lists.go gather what a page shows; words.go puts figures into
 // words; table.go, chart.go and markdown.go make HTML of it, and templates/ lays it out. They load

@@ -20,6 +20,7 @@ const (
 	maxProbes   = 32  // health and readiness
 	maxScrapes  = 4   // metrics
 	maxPresses  = 16  // Slack
+	maxLive     = 256 // pages that are kept current
 	maxArriving = 512 // bodies on their way, at each door
 )
 
@@ -97,10 +98,10 @@ func arrive(w http.ResponseWriter, r *http.Request) error {
 }
 
 // doors are all ways in.
-type doors struct{ pages, probes, scrapes, presses *door }
+type doors struct{ pages, probes, scrapes, presses, live *door }
 
 func newDoors() doors {
-	return doors{newDoor(maxInFlight), newDoor(maxProbes), newDoor(maxScrapes), newDoor(maxPresses)}
+	return doors{newDoor(maxInFlight), newDoor(maxProbes), newDoor(maxScrapes), newDoor(maxPresses), newDoor(maxLive)}
 }
 
 // of returns the door to a path.
@@ -110,6 +111,8 @@ func (d doors) of(path string) *door {
 		return d.probes
 	case path == "/metrics":
 		return d.scrapes
+	case path == livePath:
+		return d.live
 	case strings.HasPrefix(path, "/slack/"):
 		return d.presses
 	}

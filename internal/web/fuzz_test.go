@@ -50,8 +50,8 @@ func FuzzRequest(f *testing.F) {
 		if strings.Contains(w.Body.String(), "the log says what") {
 			t.Fatalf("%s %q %q panics", method, target, body)
 		}
-		if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && runs.MatchString(w.Body.String()) {
-			t.Fatalf("%s %q %q: %q", method, target, body, runs.FindString(w.Body.String()))
+		if found := runs.FindString(ours.ReplaceAllString(w.Body.String(), "")); found != "" && strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+			t.Fatalf("%s %q %q: %q", method, target, body, found)
 		}
 	})
 }

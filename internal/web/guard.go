@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// policy is the content security policy of every answer. Nothing is loaded but the style sheet that
-// slowburn itself serves; labels and names of metrics are other people's text, and even if one
-// slipped through the templates it could not run.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// policy is the content security policy of every answer. Nothing is loaded but the style sheet and
+// the script that slowburn itself serves; labels and names of metrics are other people's text, and
+// even if one slipped through the templates it could not run.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // guard returns the handler that every request passes first: headers, the Host check, the doors
 // with their bounds. A handler that panics is logged and answered with 500.

@@ -42,6 +42,8 @@ type incidentView struct {
 	Silences  []option
 }
 
+func (v incidentView) hasForm() bool { return v.MayAct }
+
 // earlierIncidents is how many incidents of the same budget a page lists.
 const earlierIncidents = 5
 

@@ -29,6 +29,8 @@ type list struct {
 	Parts         []part
 }
 
+func (l list) hasForm() bool { return l.Filter != nil }
+
 // part is a table with its heading and what it says in words; Empty is said instead of a table
 // without rows, More comes last.
 type part struct {

@@ -27,6 +27,9 @@ type overview struct {
 	Grades  []grade
 }
 
+// hasForm reports whether somebody may be filling in the filter.
+func (o overview) hasForm() bool { return o.Filter != nil }
+
 // filter is a form that narrows a list. It works by GET alone, so what it shows has an address.
 type filter struct {
 	Fields []field

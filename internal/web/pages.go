@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/yuin/goldmark"
@@ -59,6 +60,10 @@ type page struct {
 	Healthy bool
 	Health  string
 	Standby bool // then Health says so
+	// Snapshot names the one that the page was made of. The page is Still if that does not matter,
+	// and has a Form if somebody may be filling it in.
+	Snapshot    string
+	Still, Form bool
 
 	SignedIn string // who has, "" if nobody
 }
@@ -93,6 +98,11 @@ func (s *site) routes(mux *http.ServeMux) {
 		w.Header().Set("Cache-Control", "max-age=300")
 		http.ServeFileFS(w, r, static, "style.css")
 	})
+	mux.HandleFunc("GET "+liveScript, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=300")
+		http.ServeFileFS(w, r, static, "live.js")
+	})
+	mux.Handle("GET "+livePath, current{s.server})
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.show(w, "", page{}, notServed(w, r, "There is no page at this address."))
@@ -117,11 +127,16 @@ func (s *site) show(w http.ResponseWriter, name string, p page, err error) {
 		code, name = problem.code, "error"
 		p = page{Title: http.StatusText(code), Here: p.Here, Body: problem.text}
 	}
-	last := s.Source.Snapshot().Last
+	seen := s.Source.Snapshot()
+	last := seen.Last
+	p.Snapshot, p.Still = s.snapshotName(seen), slices.Contains(stillPages, name)
+	if f, ok := p.Body.(interface{ hasForm() bool }); ok {
+		p.Form = f.hasForm()
+	}
 	p.Version, p.Last, p.Through = s.Version, last.At, last.Through
 	p.Age = max(s.Now().Sub(last.Through), 0)
 	p.Healthy, p.Health = s.health()
-	p.Standby = s.Source.Snapshot().Standby
+	p.Standby = seen.Standby
 	var b bytes.Buffer
 	if err := s.pages.byName[name].Execute(&b, p); err != nil {
 		s.Log.Error("cannot render a page", "page", name, "err", err)

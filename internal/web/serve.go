@@ -34,6 +34,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile st
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	if f, ok := h.(*front); ok {
+		srv.RegisterOnShutdown(f.server.stop)
 		f.server.users = func(name string) bool { return isUserOf(webConfigFile, name) }
 		// The toolkit has put its handler, which asks for the password, before ours when it begins
 		// to listen, and nothing was accepted yet.

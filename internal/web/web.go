@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -112,6 +113,8 @@ type server struct {
 	began    time.Time
 	unread   trouble.Spell // while the outbox cannot be read
 	refusals *refusals
+	stopping chan struct{}          // is closed when no page is kept current any more
+	stop     func()                 // closes it
 	users    func(name string) bool // of the web configuration, "" is any; nil before it is served
 }
 
@@ -153,7 +156,8 @@ func New(o Options) http.Handler {
 	if o.Reloaded == nil {
 		o.Reloaded = func() api.Reloaded { return api.Reloaded{OK: true} }
 	}
-	s := &server{Options: o, began: o.Now()}
+	s := &server{Options: o, began: o.Now(), stopping: make(chan struct{})}
+	s.stop = sync.OnceFunc(func() { close(s.stopping) })
 	host, prefix := "", ""
 	if u, err := url.Parse(o.ExternalURL); err == nil {
 		host, prefix = u.Hostname(), strings.TrimSuffix(u.EscapedPath(), "/")
