@@ -71,8 +71,8 @@ func CheckTemplate(layout string) error {
 func (d Document) section(heading string) (string, error) {
 	writers := map[string]func(*strings.Builder){
 		"Impact": d.impact, "Times": d.times, "Detection": d.detection, "Around the incident": d.around, "Golden signals": d.signals,
-		"Where the bad events were": d.contributors, "Changes near the onset": d.changes, "What it depends on": d.upstream, "Timeline": d.timeline, "Causes": d.causes,
-		"What went well, what went wrong, where we were lucky": lessons, headingActions: d.actions,
+		"Where the bad events were": d.contributors, "Changes near the onset": d.changes, "What it depends on": d.upstream, "Timeline": d.timeline, headingCauses: d.causes,
+		headingLessons: lessons, headingActions: d.actions,
 		"Earlier incidents of this SLO": d.earlier, "About the data": d.data, "Queries": d.queries,
 	}
 	write := writers[heading]

@@ -32,6 +32,7 @@ type Review struct {
 	Required bool   // by the error-budget policy, when it was drafted
 	Resolved time.Time
 	Actions  []Action
+	Blank    bool   // a draft whose questions about causes and lessons stand as they were, without an action item
 	File     string // where it was read from; set by whoever did
 }
 
@@ -80,6 +81,7 @@ func ReadReview(file []byte) (Review, []error) {
 	}
 	rows, wrong := actionRows(body)
 	r.Actions = rows
+	r.Blank = r.Status == StatusDraft && len(rows) == 0 && r.Class == "" && unanswered(body)
 	return r, append(problems, wrong...)
 }
 
@@ -148,6 +150,43 @@ func actionRows(body []byte) ([]Action, []error) {
 	}
 	return all, problems
 }
+
+// unanswered reports whether the draft's questions about causes and lessons are there and nothing
+// else is: every paragraph below them begins in italics. A file that does not ask them is not
+// judged.
+func unanswered(body []byte) bool {
+	doc := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser().Parse(text.NewReader(body))
+	below, questions, answers := false, 0, 0
+	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Heading:
+			if n.Level <= 2 {
+				below = slices.Contains([]string{headingCauses, headingLessons}, words(n, body))
+			}
+		case *ast.Paragraph, *ast.TextBlock, *extast.Table, *ast.FencedCodeBlock:
+			first, asks := n.FirstChild().(*ast.Emphasis)
+			switch {
+			case !below:
+			case asks && first.Level == 1:
+				questions++
+			default:
+				answers++
+			}
+			return ast.WalkSkipChildren, nil
+		}
+		return ast.WalkContinue, nil
+	})
+	return questions > 0 && answers == 0
+}
+
+// The headings under which a draft asks people.
+const (
+	headingCauses  = "Causes"
+	headingLessons = "What went well, what went wrong, where we were lucky"
+)
 
 // headingActions is what stands above the action items.
 const headingActions = "Action items"

@@ -132,3 +132,29 @@ func TestAnItemIsOverdueOnTheDayAfterItsDay(t *testing.T) {
 }
 
 func date(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
+
+// A draft is blank until somebody answers one of its questions, or promises something.
+func TestADraftIsBlankUntilSomebodyWrites(t *testing.T) {
+	const front = "---\nid: a/b/page/1\nstatus: draft\nclass:\n---\n# Postmortem\n\n"
+	const causes = "## Causes\n\n*Trigger: what set it off?*\n\n*Class of outage?* In use: deploy.\n\n"
+	const lessons = "## What went well, what went wrong, where we were lucky\n\n- *Well: what worked?*\n\n"
+	const items = "## Action items\n\n| What | Due |\n| --- | --- |\n| *what finds it sooner* | *date* |\n"
+	for _, c := range []struct {
+		what, file string
+		blank      bool
+	}{
+		{"as it was drafted", front + causes + lessons + items, true},
+		{"figures elsewhere are slowburn's", front + "## Impact\n\nMany.\n\n" + causes + lessons, true},
+		{"a cause is named below the question", front + strings.Replace(causes, "set it off?*", "set it off?*\n\nA deploy.", 1) + lessons + items, false},
+		{"a question is replaced by its answer", front + causes + strings.Replace(lessons, "*Well: what worked?*", "Well: the roll-back", 1) + items, false},
+		{"an action item", front + causes + lessons + strings.Replace(items, "*what finds it sooner*", "Alert on it", 1), false},
+		{"a class of outage", strings.Replace(front, "class:", "class: deploy", 1) + causes + lessons, false},
+		{"it is in review", strings.Replace(front, "draft", "in review", 1) + causes + lessons, false},
+		{"a house's own template asks other questions", front + "## Why\n\n*Why?*\n", false},
+	} {
+		r, problems := postmortem.ReadReview([]byte(c.file))
+		if r.Blank != c.blank || len(problems) > 0 {
+			t.Errorf("%s: %v, %v", c.what, r.Blank, problems)
+		}
+	}
+}

@@ -37,6 +37,7 @@ type ReportData struct {
 	Late        bool             `json:"late"`
 	Missed      []string         `json:"missed"` // older periods that were never reported
 	Tally       Tally            `json:"tally"`
+	Trend       []ReportPast     `json:"trend"`     // the last eight periods, oldest first; the newest is this one
 	SLOs        []ReportSLO      `json:"slos"`      // one per budget, worst SLO first
 	Burners     []Burner         `json:"burners"`   // budgets that burned in the period, most first
 	Incidents   []ReportIncident `json:"incidents"` // that overlap the period, oldest first
@@ -48,6 +49,7 @@ type ReportData struct {
 	Undelivered int              `json:"messagesGivenUp"`
 	Drills      *ReportDrills    `json:"drills,omitempty"` // apart: drills count nowhere else; absent from the report of a team
 	Audit       *ReportAudit     `json:"audit,omitempty"`  // how the log of acts stood; absent from the report of a team
+	Repetitions []Repetition     `json:"repetitions"`
 	Decisions   []Decision       `json:"decisions"`
 	Previous    string           `json:"previous,omitempty"` // the address of the report before
 }
@@ -154,11 +156,15 @@ type ReportIncident struct {
 	FourWeeksProjected bool `json:"fourWeekProjected,omitempty"`
 	FourWeeksEstimated bool `json:"fourWeekEstimated,omitempty"` // some of their counts are estimates
 
-	Required bool     `json:"postmortemRequired"`
-	Reason   string   `json:"postmortemReason"`
-	Review   string   `json:"postmortem"` // "", draft, in review, closed
-	Class    string   `json:"class,omitempty"`
-	OldCost  *float64 `json:"budgetSpent"` // the same as cost, for one more release
+	Required bool   `json:"postmortemRequired"`
+	Reason   string `json:"postmortemReason"`
+	Review   string `json:"postmortem"`                // "", draft, in review, closed
+	Blank    bool   `json:"postmortemBlank,omitempty"` // a draft that nobody has written in
+	Class    string `json:"class,omitempty"`
+
+	Taken       string   `json:"acknowledgedBy,omitempty"` // who acknowledged it first
+	Contributor string   `json:"mostOfExcessIn,omitempty"` // the label value that most of its bad events were in
+	OldCost     *float64 `json:"budgetSpent"`              // the same as cost, for one more release
 }
 
 // Load is how often people were called in the period.
@@ -261,6 +267,31 @@ type DrillAnswer struct {
 	Seconds     float64 `json:"seconds"`
 }
 
+// ReportPast is how often and how fast in one period. Times are medians in seconds, null of none.
+type ReportPast struct {
+	Period        string   `json:"period"`
+	Pages         *int     `json:"pages"`       // null if slowburn knows nothing of the period
+	Detect        *float64 `json:"mttdSeconds"` // from the onset to when it was told
+	DetectOf      int      `json:"detected"`    // incidents
+	Acknowledge   *float64 `json:"mttaSeconds"` // from the page to the first acknowledgement
+	AcknowledgeOf int      `json:"acknowledged"`
+	Resolve       *float64 `json:"mttrSeconds"` // from the onset to the last bad minute
+	ResolveOf     int      `json:"resolved"`
+}
+
+// Repetition is incidents of the period that are alike, for which one decision is proposed.
+type Repetition struct {
+	Kind        string   `json:"kind"` // hour (of the day), weekday (and hour), contributor
+	Service     string   `json:"service"`
+	SLO         string   `json:"slo,omitempty"` // absent if it is about several
+	Incidents   []string `json:"incidents"`     // oldest first
+	Days        int      `json:"days"`          // different ones on which they began
+	Earlier     int      `json:"earlier"`       // incidents of the seven periods before that are alike
+	Contributor string   `json:"contributor,omitempty"`
+	Person      string   `json:"person,omitempty"` // who acknowledged all of them
+	Text        string   `json:"text"`
+}
+
 // Decision is what a report asks people to decide.
 type Decision struct {
 	Topic string `json:"topic"`
@@ -326,10 +357,33 @@ func ReportDataOf(r report.Report) ReportData {
 		}
 		out.Services = append(out.Services, service)
 	}
+	out.Trend, out.Repetitions = reportTrend(r.Trend), []Repetition{}
+	for _, n := range r.Repetitions {
+		out.Repetitions = append(out.Repetitions, Repetition{
+			Kind: string(n.Kind), Service: n.Service, SLO: string(n.SLO), Incidents: n.Incidents, Days: n.Days, Earlier: n.Earlier,
+			Contributor: n.Contributor, Person: n.Person, Text: n.Text(),
+		})
+	}
 	for _, d := range r.Decisions {
 		out.Decisions = append(out.Decisions, Decision{Topic: string(d.Topic), SLO: string(d.ID), Text: d.Text})
 	}
 	return out
+}
+
+func reportTrend(t report.Trend) []ReportPast {
+	all := []ReportPast{}
+	seconds := func(m report.Median) *float64 { return IfKnown(m.Value.Seconds(), m.N > 0) }
+	for _, p := range t {
+		one := ReportPast{
+			Period: p.Period.String(), Detect: seconds(p.Detect), DetectOf: p.Detect.N, Acknowledge: seconds(p.Ack), AcknowledgeOf: p.Ack.N,
+			Resolve: seconds(p.Resolve), ResolveOf: p.Resolve.N,
+		}
+		if p.Known {
+			one.Pages = &p.Pages
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 func reportAudit(a *report.Audit) *ReportAudit {
@@ -388,7 +442,8 @@ func reportIncident(i report.Incident, at time.Time) ReportIncident {
 	out := ReportIncident{
 		Incident: IncidentOf(i.Incident, i.Spec, at), InPeriod: Events(i.InPeriod),
 		FourWeeks:          IfKnown(alerting.Account{Bad: v.Bad, Allowed: v.Budget.Allowed}.Spent(), v.Reason != postmortem.NoBurn && v.Budget.Allowed > 0),
-		FourWeeksProjected: v.Budget.Projected, FourWeeksEstimated: v.Budget.Estimated, Required: v.Required, Reason: string(v.Reason), Review: i.Review, Class: i.Class,
+		FourWeeksProjected: v.Budget.Projected, FourWeeksEstimated: v.Budget.Estimated, Required: v.Required, Reason: string(v.Reason), Review: i.Review, Blank: i.Blank, Class: i.Class,
+		Taken: i.Taken, Contributor: i.Contributor,
 	}
 	out.OldCost = out.Cost
 	return out

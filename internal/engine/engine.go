@@ -48,6 +48,7 @@ type Store interface {
 	// Owes reports whether a message with the key is in the outbox, in whatever state.
 	Owes(ctx context.Context, key string) (bool, error)
 	Acts(context.Context, store.ActFilter) ([]alerting.Act, error)
+	Evidence(context.Context, string) ([]store.Evidence, error)
 	Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error)
 	// DropDays forgets days of the ledger before a time; Prune forgets messages that were settled
 	// before one.

@@ -163,13 +163,44 @@ func storedForm(r report.Report, now time.Time) store.Report {
 	}
 }
 
+// mostAsked is of how many incidents a report reads the evidence: what repeats shows in as many.
+const mostAsked = 500
+
+// contributors returns the label values that most of the bad events of incidents were in which were
+// open since a time, by incident.
+func (r reporter) contributors(ctx context.Context, all []alerting.Incident, since time.Time) (map[string]string, error) {
+	found := map[string]string{}
+	asked := 0
+	for _, i := range all {
+		if !i.Rule.Burns() || !i.Resolved.IsZero() && i.Resolved.Before(since) || asked == mostAsked {
+			continue
+		}
+		asked++
+		kept, err := r.Store.Evidence(ctx, i.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range evidenceFrom(kept) {
+			if name := e.Burns.Most(); name != "" {
+				found[i.ID] = name
+			}
+		}
+	}
+	return found, nil
+}
+
 // actsBefore is how long before a period an incident of it may have been acknowledged.
 const actsBefore = 14 * slo.Day
 
 // input gathers what a report is built from.
 func (r reporter) input(ctx context.Context, seen *Snapshot, s report.Schedule, p report.Period, services []report.Service) (report.Input, error) {
 	from, to := p.Bounds(s.Zone)
-	incidents, err := r.Store.Incidents(ctx, store.IncidentFilter{From: from, To: to, Limit: 100_000})
+	oldest := p
+	for range report.Periods - 1 {
+		oldest = oldest.Prev()
+	}
+	since, _ := oldest.Bounds(s.Zone)
+	incidents, err := r.Store.Incidents(ctx, store.IncidentFilter{From: since, To: to, Limit: 100_000})
 	if err != nil {
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
@@ -177,12 +208,15 @@ func (r reporter) input(ctx context.Context, seen *Snapshot, s report.Schedule, 
 	for _, i := range incidents {
 		bySLO[i.SLO] = append(bySLO[i.SLO], i)
 	}
-	acts, err := r.Store.Acts(ctx, store.ActFilter{From: from.Add(-actsBefore), To: to, Limit: 100_000})
+	acts, err := r.Store.Acts(ctx, store.ActFilter{From: since.Add(-actsBefore), To: to, Limit: 100_000})
 	if err != nil {
 		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
 	}
 	in := report.Input{Name: s.Name, Period: p, Zone: s.Zone, Team: s.Team, Acts: acts}
 	in.Policy, in.Services = seen.Policy, services
+	if in.Contributors, err = r.contributors(ctx, incidents, from); err != nil {
+		return report.Input{}, fmt.Errorf("report %s of %s: %w", s.Name, p, err)
+	}
 	if r.Reviews != nil {
 		in.Reviews = r.Reviews()
 	}

@@ -253,6 +253,26 @@ func Points(difference float64) string {
 	return signed(strconv.FormatFloat(tenths/10+0, 'f', 1, 64))
 }
 
+// Arrow writes by how much a count went up or down: "▲ 6", "▼ 1", "±0".
+func Arrow(change int) string {
+	return arrow(change > 0, change < 0, Count(max(change, -change)))
+}
+
+// ArrowDuration writes by how much a duration became longer or shorter: "▲ 4 min", "▼ 30 s", "±0".
+func ArrowDuration(change time.Duration) string {
+	return arrow(change > 0, change < 0, Duration(max(change, -change)))
+}
+
+func arrow(up, down bool, by string) string {
+	switch {
+	case up:
+		return "▲ " + by
+	case down:
+		return "▼ " + by
+	}
+	return "±0"
+}
+
 // Events writes a count that is kept in thousandths of an event: "1,234", "0.5", "−3". From ten
 // events on the fraction is dropped.
 func Events(thousandths int64) string {

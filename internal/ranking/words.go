@@ -21,12 +21,20 @@ func (c Contributor) Name() string {
 	return c.Label + "=" + strconv.Quote(markdown.Cut(c.Value, 60))
 }
 
+// Most names the label value that most of the excess is in, "" if there is none.
+func (r Ranking) Most() string {
+	if r.Verdict != StandsOut || len(r.Contributors) == 0 || r.Contributors[0].Share < most {
+		return ""
+	}
+	return r.Contributors[0].Name()
+}
+
 // Headline returns the ranking in a few words, for the middle of a sentence.
 func (r Ranking) Headline() string {
 	switch r.Verdict {
 	case StandsOut:
-		if c := r.Contributors[0]; c.Share >= most {
-			return "most of the excess is in " + c.Name()
+		if name := r.Most(); name != "" {
+			return "most of the excess is in " + name
 		}
 		return "a part of the excess is in " + r.Contributors[0].Name()
 	case Spread:

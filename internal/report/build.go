@@ -40,6 +40,8 @@ type Report struct {
 	Undelivered int // messages given up in the period
 	Drills      *Drills
 	Audit       *Audit
+	Trend       Trend
+	Repetitions []Repetition
 	Decisions   []Decision
 
 	Previous Link
@@ -187,6 +189,7 @@ type builder struct {
 	from, to budget.Minute
 	acts     map[string][]alerting.Act // by incident, oldest first
 	acked    map[string]alerting.Act   // the first acknowledgement of each incident
+	earlier  []Incident                // that were over before the period
 }
 
 func newBuilder(in Input) *builder {
@@ -325,21 +328,26 @@ func query(s Subject, from, to time.Time) string {
 		from = first
 	}
 	all := postmortem.Queries(s.Spec, s.ID, from, to)
-	if len(all) == 0 {
-		return ""
+	var forms []string // of a histogram there are two, of which a server answers one
+	for _, q := range all {
+		if q.What == all[len(all)-1].What {
+			forms = append(forms, strings.Join(strings.Fields(q.Text), " "))
+		}
 	}
-	return strings.Join(strings.Fields(all[len(all)-1].Text), " ")
+	return strings.Join(forms, " or ")
 }
 
 // finish orders what was collected and draws the conclusions.
 func (b *builder) finish() {
 	sortRows(b.Rows)
 	slices.SortStableFunc(b.Burners, func(x, y Burner) int { return compareShares(y.Bad, y.Budget.Allowed, x.Bad, x.Budget.Allowed) })
+	slices.SortFunc(b.earlier, func(x, y Incident) int { return cmp.Or(x.Detected.Compare(y.Detected), cmp.Compare(x.ID, y.ID)) })
 	slices.SortFunc(b.Incidents, func(x, y Incident) int {
 		return cmp.Or(x.Onset.Compare(y.Onset), cmp.Compare(x.SLO, y.SLO), x.Detected.Compare(y.Detected), cmp.Compare(x.ID, y.ID))
 	})
 	b.tally()
 	b.Load.finish()
+	b.trend()
 	b.people()
 	b.actions()
 	b.deliver()

@@ -40,10 +40,19 @@ type Incident struct {
 	Verdict  postmortem.Verdict // its bad events are all of the incident, as the ledger knows them now
 	Review   string             // "", "draft", "in review", "closed"
 	Class    string             // of outage, as its postmortem has it
+	Blank    bool               // the postmortem is a draft that nobody has written in
+	Taken    string             // who acknowledged it first, "" if nobody did
+	// Contributor is the label value that most of its bad events were in, "" if none stood out.
+	Contributor string
+	Account     alerting.Account // of its SLO's first window, at the end of the period
 }
 
 // Missing reports whether a postmortem is required and none was begun.
 func (i Incident) Missing() bool { return i.Verdict.Required && i.Review == "" }
+
+// Unwritten reports whether a postmortem is required and nobody has begun it, or written in the
+// draft.
+func (i Incident) Unwritten() bool { return i.Missing() || i.Verdict.Required && i.Blank }
 
 // attribute adds the incidents of one budget that overlap the period, and where its burn went.
 func (b *builder) attribute(s Subject) {
@@ -56,13 +65,18 @@ func (b *builder) attribute(s Subject) {
 	burner.Unattributed = rest
 	for n, i := range incidents {
 		if !overlaps(i, b.From, b.To) {
+			if i.Detected.Before(b.From) {
+				b.earlier = append(b.earlier, Incident{Incident: i, Spec: s.Spec})
+			}
 			continue
 		}
 		if i.Last.Burn != nil {
 			burner.Incidents++
 		}
 		burner.Attributed += shares[n]
-		b.Incidents = append(b.Incidents, b.incident(s, i, shares[n]))
+		one := b.incident(s, i, shares[n])
+		one.Account = burner.Budget
+		b.Incidents = append(b.Incidents, one)
 	}
 	if sum.Bad > 0 {
 		b.Burners = append(b.Burners, burner)
@@ -74,13 +88,13 @@ func (b *builder) incident(s Subject, i alerting.Incident, inPeriod int64) Incid
 		i = i.Take(a)
 	}
 	out := Incident{
-		Incident: i, Spec: s.Spec, InPeriod: inPeriod,
+		Incident: i, Spec: s.Spec, InPeriod: inPeriod, Taken: b.acked[i.ID].By, Contributor: b.in.Contributors[i.ID],
 		Verdict: postmortem.Judge(i, s.Spec.Objective, s.Ledger, b.in.Policy.PostmortemAt),
 	}
 	out.Open = i.Resolved.IsZero() || i.Resolved.After(b.To)
 	for _, r := range b.in.Reviews {
 		if r.Incident == i.ID {
-			out.Review, out.Class = string(r.Status), r.Class
+			out.Review, out.Class, out.Blank = string(r.Status), r.Class, r.Blank
 		}
 	}
 	return out

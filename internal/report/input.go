@@ -20,10 +20,13 @@ type Input struct {
 	Missed   []Period         // older ones that were never sent
 	Subjects []Subject        // in any order
 	Policy   *alerting.Policy // nil is the default one
-	// Acts are what people did, at least on the incidents of the period and within it; Reviews are
-	// the postmortems as their files stand. Both in any order.
+	// Acts are what people did, at least on the incidents of the period and within it, and on those
+	// of the trend; Reviews are the postmortems as their files stand. Both in any order.
 	Acts    []alerting.Act
 	Reviews []postmortem.Review
+	// Contributors are the label values that most of the bad events of an incident were in, by its
+	// ID, as its evidence names them: `pool="batch"`.
+	Contributors map[string]string
 	// Services are the golden signals at the end of the period; Undelivered is how many messages
 	// were given up in it.
 	Services    []Service
@@ -40,7 +43,7 @@ type Subject struct {
 	ID        slo.ID // with label values for an SLO with `by:`
 	Spec      *slo.Spec
 	Ledger    *budget.Ledger      // nil of a service as a whole, which has no budget but declared incidents; else reaching to the end of the period, or as far as is known
-	Incidents []alerting.Incident // at least those that overlap the period; others are ignored
+	Incidents []alerting.Incident // at least those that overlap the period, and those of the seven periods before it for the trend
 	// Hold keeps whoever writes the ledger from it while a function runs; nil if nobody does.
 	Hold func(func())
 }

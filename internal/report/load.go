@@ -9,7 +9,7 @@ import (
 // Load is how often people were called in the period.
 type Load struct {
 	Pages      int // incidents that paged, counted when they did
-	Tickets    int // incidents that opened as a ticket
+	Tickets    int // incidents that opened as a ticket and did not become a page in the period
 	OutOfHours int
 	Unresolved int // incidents open at the end of the period
 	// Acknowledged are pages that somebody took on. Of the Judged ones, which ended, those are
@@ -46,36 +46,43 @@ func (l *Load) in(t time.Time) bool { return t.After(l.from) && !t.After(l.to) }
 func (b *builder) alerts(s Subject) {
 	l := &b.Load
 	for _, i := range s.Incidents {
-		for _, e := range i.Log {
-			if !l.in(e.Time()) {
-				continue
-			}
-			l.count(e)
-			if e.Severity == alerting.Page && (e.Kind == alerting.Opened || e.Kind == alerting.Escalated) && e.Rule != alerting.RuleNoData {
-				l.answer(i, e, b.acked[i.ID])
-			}
-		}
+		b.load(l, i)
 		if !i.Detected.IsZero() && !i.Detected.After(l.to) && (i.Resolved.IsZero() || i.Resolved.After(l.to)) {
 			l.Unresolved++
 		}
 	}
 }
 
-func (l *Load) count(e alerting.Event) {
-	switch {
-	case e.Kind != alerting.Opened && e.Kind != alerting.Escalated:
-	case e.Rule == alerting.RuleNoData:
-		l.NoData++
-	case e.Severity == alerting.Page:
-		l.Pages++
-		t := e.Time().In(l.zone)
-		if !workingHours(t) {
-			l.OutOfHours++
+// load counts what an incident said in the time of l. A ticket that became a page in it is a page.
+func (b *builder) load(l *Load, i alerting.Incident) {
+	ticket, paged := 0, false
+	for _, e := range i.Log {
+		if !l.in(e.Time()) || e.Kind != alerting.Opened && e.Kind != alerting.Escalated {
+			continue
 		}
-		l.shifts[shiftOf(t)]++
-	case e.Kind == alerting.Opened:
-		l.Tickets++
+		switch {
+		case e.Rule == alerting.RuleNoData:
+			l.NoData++
+		case e.Severity == alerting.Page:
+			paged = true
+			l.page(e)
+			l.answer(i, e, b.acked[i.ID])
+		case e.Kind == alerting.Opened:
+			ticket = 1
+		}
 	}
+	if !paged {
+		l.Tickets += ticket
+	}
+}
+
+func (l *Load) page(e alerting.Event) {
+	l.Pages++
+	t := e.Time().In(l.zone)
+	if !workingHours(t) {
+		l.OutOfHours++
+	}
+	l.shifts[shiftOf(t)]++
 }
 
 // answer counts what became of a page.

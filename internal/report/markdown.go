@@ -18,10 +18,19 @@ type section struct {
 	write   func(limit int) string // limit is how many rows at most, 0 is all
 }
 
-const decisionHeading = "To be decided"
+const (
+	numberHeading   = "In numbers"
+	decisionHeading = "To be decided"
+	// appendixHeading is what stands above the sections that are looked up, not read.
+	appendixHeading = "Appendix"
+)
 
-func (r Report) sections() []section {
-	all := []section{
+func (r Report) sections() []section { return append(r.body(), r.appendix()...) }
+
+// body are the sections that are read.
+func (r Report) body() []section {
+	return []section{
+		{numberHeading, func(int) string { return r.numberText() }},
 		{decisionHeading, r.decisionText},
 		{"Budgets", r.budgetText},
 		{"Where the budget went", r.burnerText},
@@ -30,9 +39,12 @@ func (r Report) sections() []section {
 		{"Changes and what they cost", r.changeText},
 		{"Action items", r.actionText},
 		{"Golden signals", r.serviceText},
-		{"Worst windows", r.worstText},
-		{"Data quality", r.dataText},
 	}
+}
+
+// appendix are the sections that are looked up.
+func (r Report) appendix() []section {
+	all := []section{{"Worst windows", r.worstText}, {"Data quality", r.dataText}}
 	if r.Drills != nil {
 		all = append(all, section{"Drills", r.drillText})
 	}
@@ -56,10 +68,13 @@ func (r Report) Markdown() string {
 		}
 		b.WriteString("\nOlder reports that were not sent: " + strings.Join(names, ", ") + "\n")
 	}
-	for _, s := range r.sections() {
+	for _, s := range r.body() {
 		b.WriteString("\n## " + s.heading + "\n\n" + s.write(0))
 	}
-	b.WriteString("\n## How to trace a figure\n\n" + r.traceText())
+	b.WriteString("\n## " + appendixHeading + "\n")
+	for _, s := range append(r.appendix(), section{"How to check a figure", r.traceText}) {
+		b.WriteString("\n### " + s.heading + "\n\n" + s.write(0))
+	}
 	if r.Previous.URL != "" {
 		b.WriteString("\nPrevious report: " + markdown.Link(r.Previous.Text, r.Previous.URL) + "\n")
 	}
@@ -169,25 +184,17 @@ func (r Report) incidentText(limit int) string {
 		return "None.\n"
 	}
 	var rows [][]string
-	var detect, resolve []time.Duration
 	for _, i := range r.Incidents {
 		rows = append(rows, i.cells(r.zone))
-		if i.Rule == alerting.RuleNoData {
-			continue // how soon missing data are noticed is a setting, no achievement
-		}
-		detect = append(detect, i.TimeToDetect())
-		if !i.Open {
-			resolve = append(resolve, i.TimeToResolve())
-		}
 	}
-	head := []string{"Onset", "SLO", "What", "To detect:", "To resolve:", "Bad in period:", "Cost of budget:", "Of four weeks:", "Postmortem", "Incident"}
-	return table(head, rows, limit) + "\nMedian time to detect " + median(detect) + ", to resolve " + median(resolve) +
-		". Both count from the onset, the first bad minute; to detect ends when it was told, to resolve with the last one. At such numbers a change of a median says nothing.\n"
+	head := []string{"Onset", "SLO", "What", "TTD:", "TTA:", "TTR:", "Bad in period:", "Of its budget:", "Taken by", "Postmortem", "Incident"}
+	return table(head, rows, limit) + "\nTTD and TTR count from the onset, the first bad minute: to when it was told, and to the last one. " +
+		"TTA counts from the alert to the first acknowledgement.\n"
 }
 
 // cells returns the incident's row. Missing data cost nothing that is known.
 func (i Incident) cells(zone *time.Location) []string {
-	what, cost := string(i.Severity), []string{figures.Unknown, figures.Unknown, figures.Unknown}
+	what, cost := string(i.Severity), []string{figures.Unknown, figures.Unknown}
 	switch {
 	case i.Rule == alerting.RuleNoData:
 		what = "no data"
@@ -198,17 +205,19 @@ func (i Incident) cells(zone *time.Location) []string {
 			what += ", declared"
 		}
 		if i.Verdict.Bad > 0 || i.Last.Budget.Allowed > 0 { // else it was declared, and what it took is not known
-			cost = []string{
-				figures.Events(i.InPeriod), i.CostText(), i.Verdict.CostText(),
-			}
+			cost = []string{figures.Events(i.InPeriod), i.CostText()}
 		}
 	}
 	resolve := "open"
 	if !i.Open {
 		resolve = figures.Duration(i.TimeToResolve())
 	}
-	row := []string{figures.In(i.Onset, zone), markdown.Code(string(i.SLO)), what, figures.Duration(i.TimeToDetect()), resolve}
-	return append(append(row, cost...), i.reviewText(), markdown.Code(i.ID))
+	taken := figures.Unknown
+	if ack, ok := i.TimeToAcknowledge(); ok {
+		taken = figures.Duration(ack)
+	}
+	row := []string{figures.In(i.Onset, zone), markdown.Code(string(i.SLO)), what, figures.Duration(i.TimeToDetect()), taken, resolve}
+	return append(append(row, cost...), markdown.Value(i.Taken), i.reviewText(), markdown.Code(i.ID))
 }
 
 // median writes the median with how many values it rests on.
@@ -287,15 +296,19 @@ func (r Report) correctionsText(limit int) string {
 		table([]string{"SLO", "Spent:", "Spent without corrections:", "Left out of the window"}, rows, limit)
 }
 
-// traceText gives the query behind every row.
-func (r Report) traceText() string {
-	s := "Each figure is a sum over minutes of the ledger. Prometheus answers the same from its own data, as far back as it keeps them:\n\n"
-	var rows [][]string
+// traceText gives the query behind every row, as it can be pasted.
+func (r Report) traceText(int) string {
+	if len(r.Rows) == 0 {
+		return "There is nothing to check.\n"
+	}
+	var b strings.Builder
+	b.WriteString("Each query asks Prometheus, at whatever time, for the share of bad events of a budget's window, as far back as it keeps its data. " +
+		"Prometheus extrapolates at the ends of a range and slowburn counts raw samples, so the last digits differ. Of a histogram the first half answers if it is a classic one, the second if it is native.\n")
 	for _, w := range r.Rows {
-		rows = append(rows, []string{markdown.Code(string(w.ID)), figures.UTC(w.Budget.From), figures.UTC(w.Budget.At), w.InWindow.Coverage(), markdown.Code(w.Query)})
+		b.WriteString("\n" + markdown.Code(string(w.ID)) + ": SLI " + w.SLI() + " from " + figures.UTC(w.Budget.From) + " to " + figures.UTC(w.Budget.At) + ", " + w.InWindow.Coverage() + " known\n")
+		if w.Query != "" {
+			b.WriteString("\n" + markdown.Fence("promql", w.Query))
+		}
 	}
-	if len(rows) == 0 {
-		return "There is nothing to trace.\n"
-	}
-	return s + markdown.Table([]string{"SLO", "From", "To (evaluate here)", "Known:", "Share of bad events"}, rows)
+	return b.String()
 }

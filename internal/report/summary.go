@@ -13,6 +13,7 @@ type Summary struct {
 	Title   string
 	Verdict string   // at most 150 runes
 	Span    string   // the period with its zone
+	Numbers string   // pages and medians in one line, with how they changed
 	Decide  []string // what is to be decided, most pressing first, at most five
 	Columns []string
 	Rows    [][]string // the worst, at most ten
@@ -38,7 +39,7 @@ const (
 // Summary cuts the report into parts.
 func (r Report) Summary() Summary {
 	s := Summary{
-		Key: r.Key, Title: r.Title(), Verdict: r.Verdict(), Span: r.Span(),
+		Key: r.Key, Title: r.Title(), Verdict: r.Verdict(), Span: r.Span(), Numbers: r.NumberLine(),
 		Columns: []string{"SLO", "SLI", "Objective", "Budget left", "Change", "Standing"},
 	}
 	for _, w := range r.Rows[:min(len(r.Rows), summaryRows)] {
@@ -55,7 +56,7 @@ func (r Report) Summary() Summary {
 		s.Decide = append(s.Decide, name+d.Text)
 	}
 	for _, part := range r.sections() {
-		if part.heading == decisionHeading && len(r.Decisions) <= summaryDecisions {
+		if part.heading == numberHeading || part.heading == decisionHeading && len(r.Decisions) <= summaryDecisions {
 			continue // they are in the first message
 		}
 		s.Details = append(s.Details, Detail{part.heading, bound(part.write(detailRows))})

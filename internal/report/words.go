@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
@@ -23,13 +24,31 @@ func (r Row) Left() string { return r.Budget.LeftText() }
 // Change returns how many points of the budget left came or went since the period's beginning:
 // "-12.3", "+4.0".
 func (r Row) Change() string {
-	if !r.BeforeKnown || r.Budget.Allowed <= 0 || r.Left() == figures.Unknown {
+	change, known := r.change()
+	if !known {
 		return figures.Unknown
+	}
+	return figures.Points(change)
+}
+
+// change returns what Change writes, as a ratio, and false where it is not known.
+func (r Row) change() (float64, bool) {
+	if !r.BeforeKnown || r.Budget.Allowed <= 0 || r.Left() == figures.Unknown {
+		return 0, false
 	}
 	now := float64(r.Budget.Left()) / float64(r.Budget.Allowed)
 	before := float64(r.Before.Left()) / float64(r.Before.Allowed)
-	return figures.Points(now - before)
+	return now - before, true
 }
+
+// lostMuch reports whether so much of the budget went in the period that it is to be talked about.
+func (r Row) lostMuch() bool {
+	change, known := r.change()
+	return known && r.Verdict.Judged() && -change*10000 > lostBasis
+}
+
+// lostText writes how many points of the budget went: "57.1 points".
+func (r Row) lostText() string { return strings.TrimLeft(r.Change(), "−") + " points" }
 
 // Text returns the outlook in words: "gone", "lasts", "9 d (6 d – 15 d)", or a dash; where only the
 // band is known, "6 d – 15 d".
@@ -68,6 +87,8 @@ func (i Incident) reviewText() string {
 		return "**required, not begun**"
 	case i.Review == "":
 		return "not required"
+	case i.Blank && i.Verdict.Required:
+		return "**empty draft** (required)"
 	case i.Verdict.Required:
 		return markdown.Text(i.Review) + " (required)"
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"fmt"
 	"html/template"
 	"strconv"
 	"strings"
@@ -67,6 +68,9 @@ func (dress) Transform(doc *ast.Document, reader gmtext.Reader, ctx parser.Conte
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		switch n := n.(type) {
 		case *ast.Heading:
+			if entering && plainText(n, reader.Source()) == "Appendix" { // on paper it begins a sheet
+				n.SetAttributeString("class", "appendix")
+			}
 			if entering && !d.Whole {
 				n.Level = min(n.Level+1, 6)
 			}
@@ -84,7 +88,22 @@ func (dress) Transform(doc *ast.Document, reader gmtext.Reader, ctx parser.Conte
 	})
 	for _, c := range codes {
 		d.link(c, reader.Source())
+		breakName(c, reader.Source())
 	}
+}
+
+// breakName lets a name in a table break behind a slash and before its labels, and nowhere else.
+func breakName(c *ast.CodeSpan, source []byte) {
+	cell := c.Parent()
+	if link, ok := cell.(*ast.Link); ok {
+		cell = link.Parent()
+	}
+	if _, ok := cell.(*extast.TableCell); !ok {
+		return
+	}
+	s := ast.NewString([]byte("<code>" + strings.NewReplacer("/", "/<wbr>", "{", "<wbr>{").Replace(template.HTMLEscapeString(plainText(c, source))) + "</code>"))
+	s.SetCode(true) // written as it is
+	c.Parent().ReplaceChild(c.Parent(), c, s)
 }
 
 // link makes a link of a name that has a page.
@@ -100,20 +119,30 @@ func (d decoration) link(c *ast.CodeSpan, source []byte) {
 	}
 }
 
-// dressTable adds bars to what is left of budgets, and sparks to how that changed.
+// dressTable makes a table one of cards on a phone, or tiles of one of figures, and adds bars to
+// what is left of budgets and sparks to how that changed.
 func (d decoration) dressTable(t *extast.Table, source []byte) {
+	class := "list"
 	if t.ChildCount() > longTable {
-		t.SetAttributeString("class", "long")
+		class += " long"
 	}
 	head := map[string]int{}
+	var names []string
 	for row := t.FirstChild(); row != nil; row = row.NextSibling() {
 		if _, ok := row.(*extast.TableHeader); ok {
 			for n, c := range cells(row) {
-				head[plainText(c, source)] = n + 1
+				names = append(names, plainText(c, source))
+				head[names[n]] = n + 1
+				c.SetAttributeString("data-name", names[n])
 			}
+			if names[0] == "Figure" {
+				class = "tiles"
+			}
+			t.SetAttributeString("class", class)
 			continue
 		}
 		all := cells(row)
+		nameCells(names, all, source)
 		pick := func(name string) ast.Node {
 			if n := head[name]; n > 0 && n <= len(all) {
 				return all[n-1]
@@ -134,6 +163,77 @@ func (d decoration) dressTable(t *extast.Table, source []byte) {
 			}
 		}
 	}
+}
+
+// nameCells tells every cell of a row its column's name, for cards, which have no heading. The first
+// one is the card's own. A column of figures of the same kind gets bars of them.
+func nameCells(names []string, all []ast.Node, source []byte) {
+	for n, c := range all {
+		text := plainText(c, source)
+		switch {
+		case n == 0:
+			c.SetAttributeString("class", "c-name")
+		case len([]rune(text)) > wideCell:
+			c.SetAttributeString("class", "whole")
+		}
+		if n > 0 && n < len(names) && names[n] != "" {
+			c.SetAttributeString("data-name", names[n])
+		}
+		if names[0] == "Figure" && n == len(names)-1 {
+			insert(c, trendBars(strings.Split(text, " · ")))
+		}
+	}
+}
+
+// wideCell is from how many characters on a cell takes the whole width of a card.
+const wideCell = 40
+
+// trendBars draws figures of one kind beside each other, the newest last and marked. What is not
+// known has no bar.
+func trendBars(figures []string) template.HTML {
+	values, most := make([]float64, len(figures)), 0.0
+	for n, f := range figures {
+		values[n] = sizeOf(f)
+		most = max(most, values[n])
+	}
+	if most <= 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="trend" viewBox="0 0 %d 24" preserveAspectRatio="none" aria-hidden="true">`, 10*len(figures))
+	for n, v := range values {
+		if v < 0 {
+			continue
+		}
+		class, height := "", max(23*v/most, 1)
+		if n == len(values)-1 {
+			class = ` class="now"`
+		}
+		fmt.Fprintf(&b, `<rect%s x="%d" y="%.1f" width="8" height="%.1f"/>`, class, 10*n+1, 24-height, height)
+	}
+	b.WriteString("</svg>")
+	return template.HTML(b.String()) //nolint:gosec // numbers
+}
+
+// sizeOf reads a count or a duration as it is shown, for the height of a bar; -1 is not known.
+func sizeOf(figure string) float64 {
+	units := map[string]float64{"d": 86400, "h": 3600, "min": 60, "s": 1, "ms": 0.001}
+	size, value := -1.0, 0.0
+	for _, word := range strings.Fields(strings.ReplaceAll(figure, ",", "")) {
+		if v, err := strconv.ParseFloat(word, 64); err == nil {
+			value = v
+			if size < 0 {
+				size = 0
+			}
+			continue
+		}
+		unit, known := units[word]
+		if !known {
+			return -1
+		}
+		size, value = size+value*unit, 0
+	}
+	return size + value
 }
 
 // barKey colours a bar by what is left.

@@ -45,6 +45,7 @@ func (r Report) entry(suffix string, op outbox.Op, b Body, now time.Time) outbox
 func (r Report) root(tables [][][]string) Body {
 	b := Body{Text: clip("📋 "+escape(plain(r.Title, 60))+": "+escape(plain(r.Verdict, maxSentence)), maxSentence), Name: "📋 " + plain(r.Title, 80)}
 	b.Blocks = append(b.Blocks, header("📋 "+plain(r.Title, 140)), section("*"+escape(cmp.Or(r.Verdict, "No verdict"))+"*"))
+	b.Blocks = append(b.Blocks, sectionIf(escape(plain(r.Numbers, 400)))...)
 	b.Blocks = append(b.Blocks, section(r.decisions()))
 	more := len(r.Rows)
 	if len(tables) > 0 {
