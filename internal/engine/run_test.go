@@ -55,6 +55,8 @@ func (nowhere) Outbox(context.Context, store.OutboxFilter) ([]outbox.Owed, error
 
 func (nowhere) Acts(context.Context, store.ActFilter) ([]alerting.Act, error) { return nil, nil }
 
+func (nowhere) Evidence(context.Context, string) ([]store.Evidence, error) { return nil, nil }
+
 func (nowhere) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
 	return nil, nil
 }
