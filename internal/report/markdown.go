@@ -27,7 +27,7 @@ const (
 
 func (r Report) sections() []section { return append(r.body(), r.appendix()...) }
 
-// body are the sections that are read.
+// body lists the sections that are read.
 func (r Report) body() []section {
 	return []section{
 		{numberHeading, func(int) string { return r.numberText() }},
@@ -42,7 +42,7 @@ func (r Report) body() []section {
 	}
 }
 
-// appendix are the sections that are looked up.
+// appendix lists the sections that are looked up.
 func (r Report) appendix() []section {
 	all := []section{{"Worst windows", r.worstText}, {"Data quality", r.dataText}}
 	if r.Drills != nil {

@@ -10,9 +10,8 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
-// Repetition is incidents of a period that are alike: of one SLO at the same hour of the day, of one
-// SLO at the same hour of the week, or of one service by the same contributor. One decision is
-// proposed for all of them.
+// Repetition is incidents of a period that are alike: of one SLO at the same hour of the day or of
+// the week, or of one service by the same contributor. One decision is proposed for all of them.
 type Repetition struct {
 	Kind      Likeness
 	Service   string

@@ -97,7 +97,7 @@ func (t Trend) now() (now, before Past) {
 	return t[len(t)-1], t[len(t)-2]
 }
 
-// numbers are the figures that stand first, each with how it changed and how it was before.
+// numbers writes the figures that stand first, each with how it changed and how it was before.
 func (r Report) numbers() [][]string {
 	now, before := r.Trend.now()
 	t := r.Tally
@@ -144,7 +144,7 @@ func (t Trend) over(write func(Past) string) string {
 	return strings.Join(all, " · ")
 }
 
-// numberText is the table of the figures that stand first.
+// numberText writes the table of the figures that stand first.
 func (r Report) numberText() string {
 	kind := string(r.Period.Kind)
 	return table([]string{"Figure", "This " + kind + ":", "Against " + r.Period.Prev().String() + ":", "Last " + figures.Plural(Periods, kind) + ":"}, r.numbers(), 0) +

@@ -165,8 +165,8 @@ func (d decoration) dressTable(t *extast.Table, source []byte) {
 	}
 }
 
-// nameCells tells every cell of a row its column's name, for cards, which have no heading. The first
-// one is the card's own. A column of figures of the same kind gets bars of them.
+// nameCells tells every cell of a row its column's name, for cards, which have no heading. The
+// first one is the card's own. A column of figures of the same kind gets bars of them.
 func nameCells(names []string, all []ast.Node, source []byte) {
 	for n, c := range all {
 		text := plainText(c, source)
