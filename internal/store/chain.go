@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,9 +64,6 @@ func (p Place) Number() uint64 {
 	return n
 }
 
-// encodeAct writes an act in the one encoding that is stored and sealed.
-func encodeAct(a alerting.Act) (text string, sum int64, err error) { return jsonText(a) }
-
 // sealAct returns the hash of an act that follows another.
 func sealAct(before string, seq int64, text string) string {
 	h := sha256.New()
@@ -109,14 +107,13 @@ func (c *commit) acts(ctx context.Context, tx txn) error {
 	if err != nil {
 		return err
 	}
-	head := chain.head
-	for _, a := range c.tick.Acts {
-		if head, err = appendAct(ctx, tx, head, a); err != nil {
-			return err
-		}
+	fresh, err := c.freshActs(ctx, tx)
+	if err != nil || len(fresh) == 0 {
+		return err
 	}
-	if head == chain.head {
-		return nil
+	head, err := appendActs(ctx, tx, chain.head, fresh)
+	if err != nil {
+		return err
 	}
 	if !known { // somebody has deleted it: what is recorded from now on is in a chain again
 		chain.began, chain.first = c.tick.Acts[0].Received, chain.head.Seq+1
@@ -125,39 +122,96 @@ func (c *commit) acts(ctx context.Context, tx txn) error {
 	return err
 }
 
-// appendAct writes one act after a head, and returns the head that it makes.
-func appendAct(ctx context.Context, tx txn, head Place, a alerting.Act) (Place, error) {
-	text, sum, err := encodeAct(a)
-	if err != nil {
-		return head, err
-	}
-	switch taken, err := readActs(ctx, tx, true, sqlAct, key(a.Key)); {
-	case err != nil:
-		return head, err
-	case len(taken) > 0:
-		return head, sameAct(ctx, tx, text, taken[0])
-	}
-	seq, err := next(ctx, tx, "act", 1)
-	if err != nil {
-		return head, err
-	}
-	after := Place{seq, sealAct(head.Hash, seq, text)}
-	_, err = tx.ExecContext(ctx, sqlAddAct, seq, key(a.Key), nanos(a.At), string(a.Kind), key(a.Incident), string(a.SLO), a.Service,
-		text, sum, after.Hash)
-	return after, err
+// actText is an act with the text that is stored of it.
+type actText struct {
+	act  alerting.Act
+	text text
 }
 
-// sameAct returns nil if what is stored under the key of an act is this text, else a TakenError.
-func sameAct(ctx context.Context, tx txn, text string, stored alerting.Act) error {
+// freshActs returns the acts of the tick that are not stored yet, each key once.
+func (c *commit) freshActs(ctx context.Context, tx txn) ([]actText, error) {
+	taken, err := takenKeys(ctx, tx, c.tick.Acts)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []actText
+	known := make(map[string]int, len(c.tick.Acts)) // where in fresh
+	for n, a := range c.tick.Acts {
+		text, err := c.tick.textOfAct(n)
+		if err != nil {
+			return nil, err
+		}
+		k := key(plain(a.Key)).bounded()
+		switch before, again := known[k]; {
+		case taken[k]:
+			err = sameAct(ctx, tx, text.json, a.Key)
+		case again && fresh[before].text.json != text.json:
+			err = &TakenError{fresh[before].act}
+		case !again:
+			known[k] = len(fresh)
+			fresh = append(fresh, actText{a, text})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+// takenKeys returns which keys of acts are stored already.
+func takenKeys(ctx context.Context, tx txn, acts []alerting.Act) (map[string]bool, error) {
+	taken := map[string]bool{}
+	for some := range slices.Chunk(acts, mostRows) {
+		keys := make([]any, len(some))
+		for n, a := range some {
+			keys[n] = key(a.Key)
+		}
+		err := each(ctx, tx, func(rows *sql.Rows) error {
+			var k string
+			err := rows.Scan(&k)
+			taken[k] = true
+			return err
+		}, rowsOf(sqlTakenActs, len(keys)), keys...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return taken, nil
+}
+
+// appendActs writes acts after a head, and returns the head that they make.
+func appendActs(ctx context.Context, tx txn, head Place, acts []actText) (Place, error) {
+	last, err := next(ctx, tx, "act", len(acts))
+	if err != nil {
+		return head, err
+	}
+	rows := tx.insert(sqlAddAct, 1)
+	for n, a := range acts {
+		seq := last - int64(len(acts)-n-1)
+		head = Place{seq, sealAct(head.Hash, seq, a.text.json)}
+		if err := rows.add(seq, key(a.act.Key), nanos(a.act.At), string(a.act.Kind), key(a.act.Incident), string(a.act.SLO), a.act.Service,
+			a.text.json, a.text.sum, head.Hash); err != nil {
+			return head, err
+		}
+	}
+	return head, rows.flush()
+}
+
+// sameAct returns nil if what is stored under a key is this text, else a TakenError.
+func sameAct(ctx context.Context, tx txn, text, k string) error {
+	stored, err := readActs(ctx, tx, true, sqlAct, key(k))
+	if err != nil {
+		return err
+	}
 	same := false
-	err := each(ctx, tx, func(rows *sql.Rows) error {
+	err = each(ctx, tx, func(rows *sql.Rows) error {
 		var was string
 		err := rows.Scan(&was)
 		same = was == text
 		return err
-	}, sqlActText, key(stored.Key))
+	}, sqlActText, key(k))
 	if err == nil && !same {
-		err = &TakenError{stored}
+		err = &TakenError{stored[0]}
 	}
 	return err
 }

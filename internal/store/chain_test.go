@@ -165,7 +165,7 @@ func TestTheChainBeginsAtTheMigration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			old, migrated := open(t)
 			for _, seq := range []int{1, 2, 4, 5} { // the key of the third was known already
-				text, sum, err := encodeAct(noted(seq))
+				text, sum, err := jsonText(noted(seq))
 				must(t, err)
 				a := noted(seq)
 				got(old.ExecContext(context.Background(), `insert into acts (seq, key, at, kind, incident, slo, service, data, sum)

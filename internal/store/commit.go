@@ -155,9 +155,9 @@ func sameButThrough(a, b alerting.State) bool {
 
 func sameValue[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
-func (c *commit) incidents(_ context.Context, tx txn) error {
+func (c *commit) incidents(ctx context.Context, tx txn) error {
 	rows := tx.insert(sqlSetIncident, 1)
-	for _, t := range append([]Turn{{Incidents: c.tick.Incidents}}, c.tick.Turns...) {
+	for _, t := range append([]Turn{c.tick.own()}, c.tick.Turns...) {
 		for n, i := range t.Incidents {
 			data, sum, err := t.textOfIncident(n)
 			if err != nil {
@@ -166,6 +166,15 @@ func (c *commit) incidents(_ context.Context, tx txn) error {
 			open := 0
 			if i.Open {
 				open = 1
+			}
+			if rows.most == 1 { // SQLite writes all indexes of an upsert anew, which takes longer than the row
+				kept, err := tx.ExecContext(ctx, sqlKeepIncident, data, sum, key(i.ID), open, nanos(i.Detected), nanos(i.Resolved))
+				if err != nil {
+					return err
+				}
+				if n, err := kept.RowsAffected(); err != nil || n > 0 {
+					continue
+				}
 			}
 			if err := rows.add(key(i.ID), string(i.SLO), i.SLO.Service(), open, nanos(i.Detected), nanos(i.Resolved), data, sum); err != nil {
 				return err
@@ -189,7 +198,7 @@ func (c *commit) evidence(ctx context.Context, tx txn) error {
 
 // outbox writes what is owed, in the order of the turns.
 func (c *commit) outbox(ctx context.Context, tx txn) error {
-	turns := append(slices.Clip(c.tick.Turns), Turn{Entries: c.tick.Owed})
+	turns := append(slices.Clip(c.tick.Turns), c.tick.own())
 	count := 0
 	for _, t := range turns {
 		count += len(t.Entries)

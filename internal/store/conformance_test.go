@@ -82,6 +82,7 @@ func testStore(t *testing.T, open func(testing.TB) Store) {
 		{"a forgotten budget starts empty when it comes back", testForget},
 		{"an entry is owed once", testOnce},
 		{"a storm is kept whole", testStorm},
+		{"an act on a thread of many is kept whole", testManyActs},
 		{"what is owed is kept in the order in which it was committed", testOrder},
 		{"a send that was begun is ambiguous until it is settled", testBegun},
 		{"what is begun is begun by one, and settled by that one", testBegunOnce},

@@ -37,7 +37,7 @@ func FuzzStored(f *testing.F) {
 		text, sum := string(data), int64(checksum(data))
 		var act alerting.Act
 		if err := unpackJSON(text, sum, &act); err == nil {
-			again, _, err := encodeAct(act)
+			again, _, err := jsonText(act)
 			if err != nil {
 				t.Skip() // a year that JSON cannot write
 			}
@@ -45,7 +45,7 @@ func FuzzStored(f *testing.F) {
 			if err := json.Unmarshal([]byte(again), &same); err != nil {
 				t.Fatalf("%q is stored as %q: %v", text, again, err)
 			}
-			if twice, _, _ := encodeAct(same); twice != again {
+			if twice, _, _ := jsonText(same); twice != again {
 				t.Fatalf("the encoding of an act changes: %q, %q", again, twice)
 			}
 		}

@@ -1,12 +1,15 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/store/pgtest"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // TestManyRowsAreFewStatements: a server is asked a sixty-fourth as often as there are rows, by
@@ -112,5 +115,86 @@ func TestWhatIsEncodedBeforeIsWhatACommitWrites(t *testing.T) {
 		if got, sum, err := encoded.textOfIncident(0); got != want || sum != wantSum || err != nil {
 			t.Errorf("the incident is written as %s, %v, want %s", got, err, want)
 		}
+	}
+}
+
+// manyActs is an acknowledgement of n incidents, which are told in one thread.
+func manyActs(n int) Tick {
+	tick := Tick{Owed: []outbox.Entry{entry("act/ack/edit", outbox.Edit), entry("act/ack/reply", outbox.Reply)}}
+	for i := range n {
+		a := alerting.Act{Key: fmt.Sprint("ack@", i), Kind: alerting.Acknowledge, By: "Ada", At: at(1), Received: at(1), Incident: fmt.Sprint("shop/pay", i)}
+		of := incidentAt(slo.ID(fmt.Sprint("shop/pay", i)), 1, true)
+		tick.Acts, tick.Incidents = append(tick.Acts, a), append(tick.Incidents, of.Take(a))
+	}
+	return tick
+}
+
+// testManyActs commits thousands of acts at once, encoded before and not, some of which are there
+// already or come twice: each is there once, in one chain.
+func testManyActs(t *testing.T, db Store) {
+	tick := manyActs(150)
+	first := tick
+	first.Acts = slices.Clone(tick.Acts[40:42])
+	must(t, db.Commit(background, first))
+	tick.Acts = append(tick.Acts, tick.Acts[3])
+	must(t, db.Commit(background, tick.Encoded()))
+	must(t, db.Commit(background, tick))
+	all := got(db.Acts(background, ActFilter{}))(t)
+	audit := got(db.Verify(background, Place{}))(t)
+	if len(all) != 150 || len(audit.Faults) > 0 || audit.Until.Seq != 150 {
+		t.Errorf("%d acts are there, and the chain is %+v", len(all), audit)
+	}
+	for _, order := range [][]alerting.Act{{tick.Acts[0], {Key: "new", Kind: alerting.Remark}}, {{Key: "new", Kind: alerting.Remark}, {Key: "new", Kind: alerting.Undo}}} {
+		order[len(order)-2].Text = "another"
+		var taken *TakenError
+		if err := db.Commit(background, Tick{Acts: order}); !errors.As(err, &taken) || taken.Act.Key != order[len(order)-2].Key {
+			t.Errorf("an act under the key of another is committed: %v", err)
+		}
+	}
+	if n := len(got(db.Acts(background, ActFilter{}))(t)); n != 150 {
+		t.Errorf("what was refused has left %d acts", n)
+	}
+}
+
+// TestManyActsAreFewStatements: a server is asked a sixty-fourth as often as there are acts on a
+// thread, whether their keys are free and to write them.
+func TestManyActsAreFewStatements(t *testing.T) {
+	const n = 1024
+	db := mustLead(t, pgtest.Database(t))
+	must(t, db.Commit(background, manyActs(n).Encoded()))
+	var executed int
+	must(t, db.w.QueryRow(`select sum(generic_plans + custom_plans) from pg_prepared_statements where statement like '%act%' or statement like '%incidents%'`).Scan(&executed))
+	if most := 4 * n / mostRows; executed > most || executed < n/mostRows {
+		t.Errorf("%d acts on as many incidents are %d statements, want %d at most", n, executed, most)
+	}
+}
+
+// TestATickIsEncodedAsACommitWritesIt: incidents, acts and messages that belong to no budget's turn.
+func TestATickIsEncodedAsACommitWritesIt(t *testing.T) {
+	tick := manyActs(3)
+	encoded := tick.Encoded()
+	if len(encoded.actTexts) != 3 || len(encoded.texts) != 5 {
+		t.Fatalf("%d acts, and %d incidents and messages are encoded", len(encoded.actTexts), len(encoded.texts))
+	}
+	same := func(of string, a, b text, err error) {
+		if a.json != b.json || a.sum != b.sum || err != nil {
+			t.Errorf("%s is %s, want %s (%v)", of, b.json, a.json, err)
+		}
+	}
+	for n := range tick.Acts {
+		want, err := tick.textOfAct(n)
+		got, _ := encoded.textOfAct(n)
+		same("an act", want, got, err)
+	}
+	plain, own := tick.own(), encoded.own()
+	for n := range tick.Incidents {
+		want, wantSum, err := plain.textOfIncident(n)
+		got, sum, _ := own.textOfIncident(n)
+		same("an incident", text{json: want, sum: wantSum}, text{json: got, sum: sum}, err)
+	}
+	for n := range tick.Owed {
+		want, wantSum, err := plain.textOfEntry(n)
+		got, sum, _ := own.textOfEntry(n)
+		same("a message", text{json: want, sum: wantSum}, text{json: got, sum: sum}, err)
 	}
 }

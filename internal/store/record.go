@@ -42,6 +42,33 @@ type text struct {
 	tried bool // of an entry, which may change until it is written down
 }
 
+// Encoded returns a tick whose incidents, acts and messages are encoded, as those of a turn are by
+// [Turn.Encoded]. None of them may be added to afterwards.
+func (t Tick) Encoded() Tick {
+	own := t.own().Encoded()
+	t.texts, t.actTexts = own.texts, make([]text, 0, len(t.Acts))
+	for n := range t.Acts {
+		of, err := t.textOfAct(n)
+		if err != nil {
+			return t // the commit says so
+		}
+		t.actTexts = append(t.actTexts, of)
+	}
+	return t
+}
+
+// own returns what of a tick belongs to no budget's turn.
+func (t Tick) own() Turn { return Turn{Incidents: t.Incidents, Entries: t.Owed, texts: t.texts} }
+
+// textOfAct returns an act in the one encoding that is stored and sealed.
+func (t Tick) textOfAct(n int) (of text, err error) {
+	if n < len(t.actTexts) {
+		return t.actTexts[n], nil
+	}
+	of.json, of.sum, err = jsonText(t.Acts[n])
+	return of, err
+}
+
 // Encoded returns the turn with all that it says of incidents and messages as it is kept, so that a
 // commit, for which others wait, takes less long. None of it may be changed afterwards, but for
 // whether a message was tried. The bodies of messages are checked, and not copied.

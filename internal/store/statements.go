@@ -38,6 +38,8 @@ const (
 		values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (id) do update set open = excluded.open, detected = excluded.detected,
 			resolved = excluded.resolved, data = excluded.data, sum = excluded.sum`
+	// Nothing that an index holds has changed.
+	sqlKeepIncident  = `update incidents set data = $1, sum = $2 where id = $3 and open = $4 and detected = $5 and resolved = $6`
 	sqlIncidentRow   = `select data, sum, id, slo, open, detected, resolved from incidents `
 	sqlOpenIncidents = sqlIncidentRow + `where open = 1 order by id`
 	sqlIncident      = sqlIncidentRow + `where id = $1`
@@ -55,7 +57,9 @@ const (
 	sqlActRow  = `select data, sum, key, at, kind, incident, slo, service from acts `
 	sqlAct     = sqlActRow + `where key = $1`
 	sqlActText = `select data from acts where key = $1`
-	sqlActs    = sqlActRow + `
+	// Its row of values is one of many, see inserts.
+	sqlTakenActs = `select key from acts where key in (values ($1))`
+	sqlActs      = sqlActRow + `
 		where ($1 = '' or kind = $1) and ($2 = '' or incident = $2) and ($3 = '' or service = $3)
 		and (cast($4 as bigint) = 0 or at >= $4) and (cast($5 as bigint) = 0 or at < $5)
 		order by seq desc limit $6`

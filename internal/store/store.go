@@ -95,6 +95,9 @@ type Tick struct {
 	Reports []Report
 	// Verdicts answer what other processes took from people.
 	Verdicts []Verdict
+
+	texts    []text // of Incidents and Owed, if it is encoded
+	actTexts []text // of Acts
 }
 
 // Evidence is what was found out about an incident when an event asked for it, in the form of
