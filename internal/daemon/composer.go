@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/version"
@@ -87,10 +88,20 @@ func (c composer) Act(d incidents.Done) []outbox.Entry {
 		return entries
 	}
 	for _, name := range c.routing.receivers {
-		f := notify.Facts{Notification: d.Notification, Origin: c.slack.Origin, Target: notify.Target{Receiver: name}}
-		entries = append(entries, c.composers[name].Acknowledged(f, d.Act)...)
+		if pager, ok := c.composers[name].(notify.Pager); ok {
+			f := notify.Facts{Notification: d.Notification, Origin: c.slack.Origin, Target: notify.Target{Receiver: name}}
+			entries = append(entries, pager.Acknowledged(f, d.Act)...)
+		}
 	}
 	return entries
+}
+
+// TellsEach implements engine.Composer: a thread is told once, pagers know nothing of threads.
+func (c composer) TellsEach(a alerting.Act) bool {
+	return a.Kind == alerting.Acknowledge && slices.ContainsFunc(c.routing.receivers, func(name string) bool {
+		_, ok := c.composers[name].(notify.Pager)
+		return ok
+	})
 }
 
 // Evidence makes the messages about what was found out, for every channel that has a thread of the

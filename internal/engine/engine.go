@@ -64,6 +64,9 @@ type Composer interface {
 	Notice(Notice) []outbox.Entry
 	Permit(incidents.Permit) []outbox.Entry
 	Act(incidents.Done) []outbox.Entry
+	// TellsEach reports whether an act that holds for all that is told in a thread is told of each
+	// of these incidents. If not, nothing is composed of an echo.
+	TellsEach(alerting.Act) bool
 	// Evidence tells what was found out about an open incident; Notification.Evidence is never nil.
 	Evidence(incidents.Notification) []outbox.Entry
 }

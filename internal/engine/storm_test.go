@@ -140,14 +140,18 @@ func TestWorkGrowsWithTheNumberOfIncidents(t *testing.T) {
 	}
 }
 
-// keeping is a store that keeps what is owed.
+// keeping is a store that keeps what is owed, and acts.
 type keeping struct {
 	forgetful
 	owed []outbox.Entry
+	acts [][]alerting.Act // of each tick with some
 }
 
-// Commit notes what a tick owes.
+// Commit notes what a tick owes, and what people did.
 func (k *keeping) Commit(_ context.Context, tick store.Tick) error {
+	if len(tick.Acts) > 0 {
+		k.acts = append(k.acts, tick.Acts)
+	}
 	for _, t := range tick.Turns {
 		k.owed = append(k.owed, t.Entries...)
 	}
@@ -244,6 +248,97 @@ func TestOnlyWhatAnActTouchesIsToldAnew(t *testing.T) {
 	for id, composed := range c.composed {
 		if acted := id < "service0006"; acted != (composed > 1) || composed > 2 {
 			t.Errorf("what is told of %s was composed %d times", id, composed)
+		}
+	}
+}
+
+// pager is a composer that tells an act of each incident of a thread, and while which others act: when
+// it has composed so many echoes, they do what stands there.
+type pager struct {
+	enginetest.Mute
+	t         *testing.T
+	do        func(alerting.Act) error
+	meanwhile map[int]alerting.Act
+	composed  map[string]int // by the key of the act
+}
+
+func (*pager) TellsEach(alerting.Act) bool { return true }
+
+func (p *pager) Act(d incidents.Done) []outbox.Entry {
+	if p.composed[d.Act.Key]++; !d.Echo {
+		return nil
+	}
+	if a, ok := p.meanwhile[len(p.composed)]; ok {
+		delete(p.meanwhile, len(p.composed))
+		done := make(chan error, 1)
+		go func() { done <- p.do(a) }()
+		select {
+		case err := <-done:
+			if err != nil {
+				p.t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			p.t.Error("an act waits while messages about another are composed")
+		}
+	}
+	return []outbox.Entry{{Key: d.Act.Key, Op: outbox.Edit, Body: []byte("{}")}}
+}
+
+// TestAThreadIsToldOfAnActWithoutTheLock: while what is told of each of many incidents is composed,
+// which somebody has acknowledged at once, others act. If it is not on the same thread, all is
+// composed once, and written down at once. If it is, all is composed anew, once.
+func TestAThreadIsToldOfAnActWithoutTheLock(t *testing.T) {
+	const n = 200
+	elsewhere := alerting.Act{Key: "else", Kind: alerting.Changed, By: "Bob", Service: "service0001", Change: &alerting.Change{Kind: "deploy", Title: "it", Start: t0}}
+	for name, c := range map[string]struct {
+		meanwhile func(ids []string) alerting.Act
+		composed  int // how often, what follows from the act
+		acts      int // on the incident that the others act on
+	}{
+		"another service": {func([]string) alerting.Act { return elsewhere }, 1, 1},
+		"an incident of the thread": {func(ids []string) alerting.Act {
+			return alerting.Act{Key: "k2", Kind: alerting.Remark, By: "Bob", Text: "looking", Incident: ids[7]}
+		}, 2, 2},
+		"the thread as a whole, also": {func(ids []string) alerting.Act {
+			return alerting.Act{Key: "k2", Kind: alerting.Acknowledge, By: "Bob", Incident: ids[9]}
+		}, 2, 2},
+	} {
+		s, db := &storm{}, &keeping{}
+		for i := range n + 1 {
+			spec := promise(fmt.Sprintf("service%04d", i/n))
+			spec.Name = fmt.Sprintf("slo%04d", i%n)
+			s.specs = append(s.specs, spec)
+		}
+		p := &pager{t: t, composed: map[string]int{}}
+		e := engine.New(engine.Options{Source: s, Store: db, Composer: p, Log: slog.New(slog.DiscardHandler)}, slo.NewSet(s.specs, nil, nil), store.Snapshot{})
+		e.Tick(t.Context(), t0)
+		at := t0.Add(10 * time.Minute)
+		e.Tick(t.Context(), at)
+		ids := e.Snapshot().Open.IDs()
+		p.do = func(a alerting.Act) error { return e.Do(context.Background(), a, at) }
+		p.meanwhile = map[int]alerting.Act{n / 2: c.meanwhile(ids)}
+		if err := p.do(alerting.Act{Key: "k1", Kind: alerting.Acknowledge, By: "Ada", Incident: ids[3]}); err != nil {
+			t.Fatal(name, err)
+		}
+		echoes, last := 0, len(db.acts[len(db.acts)-1])
+		for key, composed := range p.composed {
+			if strings.HasPrefix(key, "k1@") {
+				if echoes++; composed > c.composed {
+					t.Errorf("%s: what is told of %s was composed %d times", name, key, composed)
+				}
+			}
+		}
+		if echoes != n-1 || last != n || len(p.meanwhile) > 0 {
+			t.Errorf("%s: %d echoes were composed, and %d acts written down at once", name, echoes, last)
+		}
+		book := e.Snapshot().Open
+		for _, id := range ids[:n] {
+			if i, _ := book.Find(id); !i.Knows("k1") && !i.Knows("k1@"+id) {
+				t.Errorf("%s: %s is not acknowledged: %+v", name, id, i.Acts)
+			}
+		}
+		if i, _ := book.Find(ids[7]); len(i.Acts) != c.acts {
+			t.Errorf("%s: it has the acts %+v", name, i.Acts)
 		}
 	}
 }

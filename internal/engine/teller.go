@@ -23,8 +23,10 @@ type teller struct {
 	began   time.Time // of the first tick; see memory
 }
 
+// teller makes one, with the lock held: what a reload exchanges stays as it is for the teller.
 func (m *memory) teller() teller {
-	return teller{m.Options, m.budgets, slices.Clone(m.backlog.ticks), m.began}
+	options := *m.Options
+	return teller{&options, m.budgets, slices.Clone(m.backlog.ticks), m.began}
 }
 
 // told is what came of stories.

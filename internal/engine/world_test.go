@@ -538,6 +538,8 @@ func (v voice) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entr
 // Act makes the messages about an act.
 func (v voice) Act(d incidents.Done) []outbox.Entry { return v.slack.Act(d, notify.Target{}) }
 
+func (voice) TellsEach(alerting.Act) bool { return false }
+
 // Evidence makes the messages about what was found out.
 func (v voice) Evidence(t incidents.Notification) []outbox.Entry {
 	return v.slack.Evidence(notify.Facts{Notification: t})

@@ -255,7 +255,9 @@ func (r *request) spread(first alerting.Incident) {
 	if r.act.Kind != alerting.Acknowledge && r.act.Kind != alerting.Undo {
 		return
 	}
-	for _, i := range r.inThread(first.Thread()) {
+	all := r.inThread(first.Thread())
+	r.out.Incidents, r.out.Acts = slices.Grow(r.out.Incidents, len(all)), slices.Grow(r.out.Acts, len(all))
+	for _, i := range all {
 		echo := r.act
 		echo.Key, echo.Incident, echo.SLO = r.act.Key+"@"+i.ID, i.ID, i.SLO
 		if has, taken := i.Acknowledged(); i.ID == first.ID || r.act.Kind == alerting.Acknowledge && taken && has.By == echo.By {
@@ -270,8 +272,53 @@ func (r *request) spread(first alerting.Incident) {
 		i = i.Take(echo)
 		r.change(i)
 		r.out.Acts = append(r.out.Acts, echo)
-		r.tell(r.Book, Done{Act: echo, Echo: true}, i)
 	}
+}
+
+// Spread returns how many incidents an act on one of them is going to change, at most.
+func (b Book) Spread(a alerting.Act) int {
+	i, open := b.Find(a.Incident)
+	if !open || a.Kind != alerting.Acknowledge && a.Kind != alerting.Undo {
+		return 1
+	}
+	return max(len(b.byThread[i.Thread()]), 1)
+}
+
+// Echoes gathers what can be told of acts that follow from the one on an incident of their thread,
+// which is the first of [Outcome.Acts] and has told it there: with the book of before, and the
+// incidents as the act leaves them. [Book.Act] leaves that to whoever wants to tell them, since it
+// takes long where thousands are told in one thread. The roots that are known already, by the ID of
+// their incidents, are not gathered again. What is about an SLO that the files do not name any more
+// is left out.
+func (b Book) Echoes(w World, acts []alerting.Act, after Book, roots map[string]*Notification, now time.Time) (told []Done) {
+	for _, a := range acts {
+		i, _ := after.Find(a.Incident)
+		if on, ok := b.budget(w, i.SLO); ok {
+			done := Done{Notification: b.heard(w, on, i.Last, i, now), Act: a, Echo: true}
+			b.show(w, &done.Notification, roots, now)
+			told = append(told, done)
+		}
+	}
+	return told
+}
+
+// Standing returns a book in which what came of an act, taken with the book of before, stands
+// beside all that others have done until now. It is false if they may have touched what the act is
+// about, or if minutes have been decided meanwhile for which it was to count: then it is to be taken
+// anew.
+func (o Outcome) Standing(w World, before, now Book) (Book, bool) {
+	touched, ok := touchedSince(before, now)
+	for grown := ok && len(touched) > 0; grown; {
+		grown = widen(touched, before) || widen(touched, now)
+	}
+	for _, i := range o.Incidents {
+		on, _ := w.Budget(i.SLO)
+		decided := on.Measured && i.Acts[len(i.Acts)-1].At.Before(on.State.Through.Time())
+		if !ok || !i.Open || decided || touched[i.SLO.Service()] {
+			return Book{}, false
+		}
+	}
+	return now.with(o.Incidents...), true
 }
 
 // move takes an incident into another thread: that of the one into which it is merged, or its own

@@ -264,15 +264,26 @@ type draft struct {
 func (d *draft) put(i alerting.Incident) {
 	d.copy()
 	was := d.open[i.ID]
-	if was != nil && loudestFirst(was, &i) == 0 && was.Thread() == i.Thread() && was.Open == i.Open && acked(was) == acked(&i) {
-		d.open[i.ID] = &i
-		return // it stands where it stood
+	if was != nil && loudestFirst(was, &i) == 0 && was.Thread() == i.Thread() && was.Open == i.Open {
+		d.open[i.ID] = &i // it stands where it stood
+		d.count(i.Thread(), acked(&i)-acked(was))
+		return
 	}
 	if was != nil {
 		d.unlist(was)
 	}
 	d.open[i.ID] = &i
 	d.list(&i)
+}
+
+// count adds to the incidents of a thread that somebody has acknowledged.
+func (d *draft) count(thread string, acked int) {
+	if acked == 0 {
+		return
+	}
+	if d.taken[thread] += acked; d.taken[thread] == 0 {
+		delete(d.taken, thread)
+	}
 }
 
 func acked(i *alerting.Incident) int {
@@ -298,9 +309,7 @@ func (d *draft) remove(id string) {
 func (d *draft) list(i *alerting.Incident) {
 	if i.Open {
 		d.byThread.add(d.open, d.own.threads, i.Thread(), i, loudestFirst)
-		if n := acked(i); n > 0 {
-			d.taken[i.Thread()] += n
-		}
+		d.count(i.Thread(), acked(i))
 	}
 	d.byBudget.add(d.open, d.own.budgets, i.SLO, i, byID)
 	d.bySLO.add(d.open, d.own.slos, i.SLO.Base(), i, oldestFirst)
@@ -310,9 +319,7 @@ func (d *draft) list(i *alerting.Incident) {
 func (d *draft) unlist(i *alerting.Incident) {
 	if i.Open {
 		d.byThread.remove(d.open, d.own.threads, i.Thread(), i, loudestFirst)
-		if d.taken[i.Thread()] -= acked(i); d.taken[i.Thread()] == 0 {
-			delete(d.taken, i.Thread())
-		}
+		d.count(i.Thread(), -acked(i))
 	}
 	d.byBudget.remove(d.open, d.own.budgets, i.SLO, i, byID)
 	d.bySLO.remove(d.open, d.own.slos, i.SLO.Base(), i, oldestFirst)

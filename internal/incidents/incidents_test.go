@@ -251,7 +251,7 @@ func TestActs(t *testing.T) {
 		threads map[string]string
 	}{
 		"acknowledge holds for the thread": {
-			act: act(alerting.Acknowledge, "shop/a/page"), acts: []string{"k1", "k1@shop/b/page"}, done: 2,
+			act: act(alerting.Acknowledge, "shop/a/page"), acts: []string{"k1", "k1@shop/b/page"}, done: 1,
 			threads: map[string]string{"shop/a/page": "shop/a/page", "shop/b/page": "shop/a/page", "search/c/page": "search/c/page"},
 		},
 		"a note is one incident's": {
@@ -295,6 +295,12 @@ func TestActs(t *testing.T) {
 		}
 		if d := gocmp.Diff(c.acts, keys); d != "" || len(out.Done) != c.done {
 			t.Errorf("%s: %d are told; the acts are (-want +got):\n%s", name, len(out.Done), d)
+		}
+		echoes := before.Echoes(w, out.Acts[1:], after, map[string]*Notification{}, t0.Add(2*time.Hour))
+		for n, a := range out.Acts[1:] {
+			if e := echoes[n]; !e.Echo || e.Act.Key != a.Key || !e.Incident.Knows(a.Key) || e.Spec == nil || e.Root == nil {
+				t.Errorf("%s: an echo is told as %+v", name, e)
+			}
 		}
 		if d := gocmp.Diff(c.threads, threads(after)); d != "" {
 			t.Errorf("%s: threads (-want +got):\n%s", name, d)

@@ -139,6 +139,48 @@ func TestToldAnewIsToldWhole(t *testing.T) {
 	}
 }
 
+// TestAnActStandsBesideOthers: an act that was taken with an earlier book, and stands beside what
+// others have done since, is what it is taken with the book that they have left, and leaves that
+// book. It does not if they have touched its thread, or if minutes were decided for which it was to
+// count.
+func TestAnActStandsBesideOthers(t *testing.T) {
+	now, stand, fall := t0.Add(15*time.Minute), 0, 0
+	for seed := range uint64(400) {
+		x := newInterruption(seed)
+		open := x.book.IDs()
+		a := alerting.Act{Key: "k", Kind: alerting.Acknowledge, By: "Bob", Incident: open[x.IntN(len(open))]}
+		before := x.book
+		_, out, err := before.Act(x.world, a, nil, now)
+		if err != nil || len(out.Acts) == 0 {
+			t.Fatal(out.Acts, err)
+		}
+		x.act()
+		got, ok := out.Standing(x.world, before, x.book)
+		if !ok {
+			fall++
+			continue
+		}
+		stand++
+		want, whole, err := x.book.Act(x.world, a, nil, now)
+		if err != nil || !reflect.DeepEqual(out.Incidents, whole.Incidents) || !reflect.DeepEqual(out.Acts, whole.Acts) {
+			t.Fatalf("seed %d: taken anew it is another: %v", seed, err)
+		}
+		if d := gocmp.Diff(want, got, gocmp.AllowUnexported(Book{}), cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("seed %d: the book (-whole +beside):\n%s", seed, d)
+		}
+		id := x.book.open[a.Incident].SLO
+		decided := x.world.budgets[id]
+		decided.State.Through++
+		x.world.budgets[id] = decided
+		if _, ok := out.Standing(x.world, before, x.book); ok {
+			t.Fatalf("seed %d: it counts in a minute that is decided", seed)
+		}
+	}
+	if stand < 50 || fall < 50 {
+		t.Errorf("%d stand, and %d do not", stand, fall)
+	}
+}
+
 // TestAnActOnNoServiceTouchesAll: who cannot say what an act is about tells everything anew.
 func TestAnActOnNoServiceTouchesAll(t *testing.T) {
 	w := newWorld("shop/a", "search/b")

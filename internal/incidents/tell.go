@@ -21,8 +21,8 @@ type Turn struct {
 type Outcome struct {
 	Incidents     []alerting.Incident // that changed, as they are now
 	Notifications []Notification      // the events that people are told of, in their order
-	Acts          []alerting.Act      // to be kept; none if the act was known before
-	Done          []Done              // the acts that people are told of, in their order
+	Acts          []alerting.Act      // to be kept, the one that was told first; none if it was known before
+	Done          []Done              // the acts that people are told of, in their order; not those that follow from another
 	Permit        *Permit             // that people are told of; nil if there is none
 }
 

@@ -23,9 +23,6 @@ type Composer interface {
 	// Event composes what is owed because of an event, each message under a key of its own
 	// ([Facts.Entry], [Facts.Begin]). Every event of an incident comes here, the newest last.
 	Event(f Facts) []outbox.Entry
-	// Acknowledged composes what is owed because somebody has taken the incident; nothing where
-	// that is no news.
-	Acknowledged(f Facts, a alerting.Act) []outbox.Entry
 	// Notice composes what is owed because another way to people takes no pages, or takes them
 	// again.
 	Notice(n Notice) []outbox.Entry
@@ -42,6 +39,12 @@ type Chat interface {
 	Act(d incidents.Done, to Target) []outbox.Entry
 	// Evidence composes what is owed when something was found out about an open incident.
 	Evidence(f Facts) []outbox.Entry
+}
+
+// Pager is a receiver that is no chat and to which it is news that somebody has taken an incident.
+type Pager interface {
+	// Acknowledged composes what is owed because of that.
+	Acknowledged(f Facts, a alerting.Act) []outbox.Entry
 }
 
 // Keeper is a receiver that forgets what nobody repeats.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -22,6 +23,9 @@ func (Mute) Event(incidents.Notification, outbox.Shown) []outbox.Entry { return 
 
 // Act composes nothing.
 func (Mute) Act(incidents.Done) []outbox.Entry { return nil }
+
+// TellsEach is false.
+func (Mute) TellsEach(alerting.Act) bool { return false }
 
 // Report composes nothing.
 func (Mute) Report(report.Report, string, time.Time) []outbox.Entry { return nil }

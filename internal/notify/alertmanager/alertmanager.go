@@ -102,9 +102,6 @@ func (*Client) Event(f notify.Facts) []outbox.Entry {
 	return entries
 }
 
-// Acknowledged composes nothing: an alert has no such state.
-func (*Client) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
-
 // Notice composes an alert about a destination that takes no pages, and its end. It is not
 // repeated, so it stays for as long as it may take people to put that right.
 func (*Client) Notice(n notify.Notice) []outbox.Entry {

@@ -34,10 +34,6 @@ func (h Composer) Event(facts notify.Facts) []outbox.Entry {
 	return entries
 }
 
-// Acknowledged composes nothing: people read it in the thread, where [Composer.Act] tells all that
-// they do.
-func (Composer) Acknowledged(notify.Facts, alerting.Act) []outbox.Entry { return nil }
-
 // inThread puts messages into the thread of a further channel.
 func inThread(entries []outbox.Entry, to notify.Target) []outbox.Entry {
 	for i := range entries {
