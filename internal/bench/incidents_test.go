@@ -129,6 +129,53 @@ func BenchmarkActsAmongIncidents(b *testing.B) {
 	}
 }
 
+// BenchmarkActOnAThread lets somebody acknowledge a thread in which so many incidents are told, and
+// another one take it over; then all of them end in one tick. Somebody else acts on another service
+// meanwhile, without a pause. It measures the CPU time of the process in each of the three, and the
+// longest that an act of somebody else takes, also as the CPU time of the process meanwhile, which
+// is what it would take on an idle machine, at most.
+func BenchmarkActOnAThread(b *testing.B) {
+	for _, n := range []int{1_000, 5_000} {
+		b.Run(fmt.Sprintf("thread=%d", n), func(b *testing.B) {
+			set := enginetest.Load(b, append(crowdedFiles(n, n), "version: slowburn/v1\nservice: else\nslos: [{name: a, objective: 99.9, sli: {events: {total: r, bad: f}}}]\n")...)
+			f := newFire(b, set, nil)
+			defer f.close()
+			f.open(b)
+			f.tick(b)
+			ack := alerting.Act{Kind: alerting.Acknowledge, Incident: f.Snapshot().Open.InService(serviceName(0))[n/2].ID}
+			turns := 0
+			beside := func(what string, f1 func()) {
+				done := f.act(b, func(k int) alerting.Act {
+					return alerting.Act{Kind: alerting.Changed, Service: "else", Change: &alerting.Change{Kind: "deploy", Title: fmt.Sprint(what, turns, k), Start: t0}}
+				})
+				spent := ownCPU()
+				f1()
+				b.ReportMetric(milliseconds(ownCPU()-spent), what+"-cpu-ms")
+				wall, cpu := done()
+				b.ReportMetric(milliseconds(wall), what+"-others-ms")
+				b.ReportMetric(milliseconds(cpu), what+"-others-cpu-ms")
+			}
+			for b.Loop() {
+				turns++
+				for what, by := range map[string]string{"take": "Ada", "hand-over": "Bob"} {
+					beside(what, func() {
+						a := ack
+						a.Key, a.By = fmt.Sprint(by, turns), by
+						if err := f.Do(b.Context(), a, f.now); err != nil {
+							b.Fatal(err)
+						}
+					})
+				}
+			}
+			f.over = true
+			for f.Snapshot().Open.Len() > 0 {
+				beside("end", func() { f.tick(b) })
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
 // act lets somebody do one thing after the other until the function that it returns is called. That
 // returns how long the longest took, and the CPU time of the process in it.
 func (f *fire) act(b *testing.B, what func(n int) alerting.Act) func() (wall, cpu time.Duration) {
@@ -137,9 +184,8 @@ func (f *fire) act(b *testing.B, what func(n int) alerting.Act) func() (wall, cp
 	var running sync.WaitGroup
 	running.Go(func() {
 		for n := 0; ctx.Err() == nil; n++ {
-			a := what(n)
-			a.Key, a.By = fmt.Sprint(a.Kind, n), "Ada"
-			began, spent := time.Now(), ownCPU()
+			a, began, spent := what(n), time.Now(), ownCPU()
+			a.Key, a.By = fmt.Sprint(a.Kind, began.UnixNano()), "Ada"
 			if err := f.Do(ctx, a, t0.Add(time.Hour)); err != nil {
 				b.Error(err)
 				return
@@ -165,13 +211,14 @@ type fire struct {
 	pump *outbox.Pump
 	now  time.Time
 	n    int
+	*outage
 }
 
 // newFire makes one, which sends by a client, or not at all.
 func newFire(b *testing.B, set *slo.Set, client *slack.Client) *fire {
 	db := openFile(b)
-	f := &fire{db: db, now: t0, n: len(set.Specs), pump: outbox.NewPump(db, map[string]outbox.Receiver{"slack": client}, outbox.Options{})}
-	o := engine.Options{Source: &outage{}, Store: db, Composer: loud{to: slack.Composer{Channel: "#general"}}, Log: slog.New(slog.DiscardHandler)}
+	f := &fire{db: db, now: t0, n: len(set.Specs), outage: &outage{}, pump: outbox.NewPump(db, map[string]outbox.Receiver{"slack": client}, outbox.Options{})}
+	o := engine.Options{Source: f.outage, Store: db, Composer: loud{to: slack.Composer{Channel: "#general"}}, Log: slog.New(slog.DiscardHandler)}
 	if client != nil {
 		o.Kick = f.pump.Kick
 	}
@@ -249,14 +296,17 @@ func crowdedFiles(n, each int) (texts []string) {
 	return texts
 }
 
-// outage is a source in which half of all requests fail since t0.
-type outage struct{}
+// outage is a source in which half of all requests fail since t0, until it is over.
+type outage struct{ over bool }
 
-// Read returns a bad minute for every SLO.
-func (*outage) Read(_ context.Context, specs []*slo.Spec, now time.Time) *prom.Batch {
-	batch := &prom.Batch{Readings: map[slo.ID]prom.Reading{}}
+// Read returns a minute for every SLO.
+func (o *outage) Read(_ context.Context, specs []*slo.Spec, now time.Time) *prom.Batch {
+	batch, bad := &prom.Batch{Readings: map[slo.ID]prom.Reading{}}, int64(5_000*budget.Unit)
+	if o.over {
+		bad = 0
+	}
 	for _, spec := range specs {
-		batch.Readings[spec.ID()] = prom.Reading{Slots: []budget.SlotAt{{At: budget.MinuteOf(now) - 1, Slot: budget.Count(5_000*budget.Unit, 10_000*budget.Unit)}}}
+		batch.Readings[spec.ID()] = prom.Reading{Slots: []budget.SlotAt{{At: budget.MinuteOf(now) - 1, Slot: budget.Count(bad, 10_000*budget.Unit)}}}
 	}
 	return batch
 }
@@ -271,7 +321,7 @@ func (*outage) Backfill([]*slo.Spec, prom.Plan) *prom.Backfill { return nil }
 func (*outage) Restart() map[string][]byte                                { return nil }
 func (*outage) Backfills(map[string][]byte, []*slo.Spec) []*prom.Backfill { return nil }
 
-// loud composes for Slack what is told of events, and nothing else.
+// loud composes for Slack what is told of events and of acts, and nothing else.
 type loud struct {
 	enginetest.Mute
 	to slack.Composer
@@ -281,3 +331,6 @@ type loud struct {
 func (l loud) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entry {
 	return l.to.Event(notify.Facts{Notification: t, Target: notify.Target{Shown: shown}})
 }
+
+// Act implements engine.Composer.
+func (l loud) Act(d incidents.Done) []outbox.Entry { return l.to.Act(d, notify.Target{}) }
