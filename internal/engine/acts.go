@@ -48,7 +48,7 @@ func (m *memory) Do(ctx context.Context, a alerting.Act, now time.Time, answers 
 func (m *memory) doBeside(ctx context.Context, a alerting.Act, now time.Time, answers []store.Verdict) (done bool, err error) {
 	var d *deed
 	m.look(func() {
-		if !m.standby && m.book.Spread(a) > atATime {
+		if !m.standby && incidents.Spread(m.book, a) > atATime {
 			d = m.deed(a, now)
 			err = d.take(ctx)
 		}
@@ -124,7 +124,7 @@ func (d *deed) tell(holding func(gather func())) {
 	if roots := map[string]*incidents.Notification{}; len(d.out.Acts) > 1 && d.Composer.TellsEach(d.act) {
 		for some := range slices.Chunk(d.out.Acts[1:], atATime) {
 			var told []incidents.Done
-			holding(func() { told = d.before.Echoes(d.world, some, d.after, roots, d.now) })
+			holding(func() { told = incidents.Echoes(d.world, d.before, d.after, some, roots, d.now) })
 			d.compose(incidents.Outcome{Done: told})
 		}
 	}

@@ -252,8 +252,8 @@ func TestOnlyWhatAnActTouchesIsToldAnew(t *testing.T) {
 	}
 }
 
-// pager is a composer that tells an act of each incident of a thread, and while which others act: when
-// it has composed so many echoes, they do what stands there.
+// pager is a composer that tells an act of each incident of a thread, and while which others act:
+// when it has composed so many echoes, they do what stands there.
 type pager struct {
 	enginetest.Mute
 	t         *testing.T

@@ -276,7 +276,7 @@ func (r *request) spread(first alerting.Incident) {
 }
 
 // Spread returns how many incidents an act on one of them is going to change, at most.
-func (b Book) Spread(a alerting.Act) int {
+func Spread(b Book, a alerting.Act) int {
 	i, open := b.Find(a.Incident)
 	if !open || a.Kind != alerting.Acknowledge && a.Kind != alerting.Undo {
 		return 1
@@ -285,17 +285,17 @@ func (b Book) Spread(a alerting.Act) int {
 }
 
 // Echoes gathers what can be told of acts that follow from the one on an incident of their thread,
-// which is the first of [Outcome.Acts] and has told it there: with the book of before, and the
-// incidents as the act leaves them. [Book.Act] leaves that to whoever wants to tell them, since it
+// which is the first of [Outcome.Acts] and has told it there: with the book of before the act, and
+// the incidents as it leaves them. [Book.Act] leaves that to whoever wants to tell them, since it
 // takes long where thousands are told in one thread. The roots that are known already, by the ID of
 // their incidents, are not gathered again. What is about an SLO that the files do not name any more
 // is left out.
-func (b Book) Echoes(w World, acts []alerting.Act, after Book, roots map[string]*Notification, now time.Time) (told []Done) {
+func Echoes(w World, before, after Book, acts []alerting.Act, roots map[string]*Notification, now time.Time) (told []Done) {
 	for _, a := range acts {
 		i, _ := after.Find(a.Incident)
-		if on, ok := b.budget(w, i.SLO); ok {
-			done := Done{Notification: b.heard(w, on, i.Last, i, now), Act: a, Echo: true}
-			b.show(w, &done.Notification, roots, now)
+		if on, ok := before.budget(w, i.SLO); ok {
+			done := Done{Notification: before.heard(w, on, i.Last, i, now), Act: a, Echo: true}
+			before.show(w, &done.Notification, roots, now)
 			told = append(told, done)
 		}
 	}
@@ -304,8 +304,8 @@ func (b Book) Echoes(w World, acts []alerting.Act, after Book, roots map[string]
 
 // Standing returns a book in which what came of an act, taken with the book of before, stands
 // beside all that others have done until now. It is false if they may have touched what the act is
-// about, or if minutes have been decided meanwhile for which it was to count: then it is to be taken
-// anew.
+// about, or if minutes have been decided meanwhile for which it was to count: then it is to be
+// taken anew.
 func (o Outcome) Standing(w World, before, now Book) (Book, bool) {
 	touched, ok := touchedSince(before, now)
 	for grown := ok && len(touched) > 0; grown; {

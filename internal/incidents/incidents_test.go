@@ -296,7 +296,7 @@ func TestActs(t *testing.T) {
 		if d := gocmp.Diff(c.acts, keys); d != "" || len(out.Done) != c.done {
 			t.Errorf("%s: %d are told; the acts are (-want +got):\n%s", name, len(out.Done), d)
 		}
-		echoes := before.Echoes(w, out.Acts[1:], after, map[string]*Notification{}, t0.Add(2*time.Hour))
+		echoes := Echoes(w, before, after, out.Acts[1:], map[string]*Notification{}, t0.Add(2*time.Hour))
 		for n, a := range out.Acts[1:] {
 			if e := echoes[n]; !e.Echo || e.Act.Key != a.Key || !e.Incident.Knows(a.Key) || e.Spec == nil || e.Root == nil {
 				t.Errorf("%s: an echo is told as %+v", name, e)

@@ -169,7 +169,7 @@ func TestManyActsAreFewStatements(t *testing.T) {
 	}
 }
 
-// TestATickIsEncodedAsACommitWritesIt: incidents, acts and messages that belong to no budget's turn.
+// TestATickIsEncodedAsACommitWritesIt: the same for what belongs to no budget's turn.
 func TestATickIsEncodedAsACommitWritesIt(t *testing.T) {
 	tick := manyActs(3)
 	encoded := tick.Encoded()

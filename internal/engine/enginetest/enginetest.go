@@ -24,7 +24,7 @@ func (Mute) Event(incidents.Notification, outbox.Shown) []outbox.Entry { return 
 // Act composes nothing.
 func (Mute) Act(incidents.Done) []outbox.Entry { return nil }
 
-// TellsEach is false.
+// TellsEach reports that nothing is told.
 func (Mute) TellsEach(alerting.Act) bool { return false }
 
 // Report composes nothing.
