@@ -304,7 +304,7 @@ func TestADrillCountsNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	period, now := report.PeriodOf(slo.Week, w.at), w.at.Add(time.Hour)
-	section := regexp.MustCompile(`(?s)\n## Drills\n(.*?)\n## `)
+	section := regexp.MustCompile(`(?s)\n### Drills\n(.*?)\n### `)
 	told := func() (rest, text string, d *api.ReportDrills) {
 		t.Helper()
 		r, ok, err := w.Engine.MakeReport(t.Context(), "weekly", period, now)
@@ -329,7 +329,7 @@ func TestADrillCountsNowhere(t *testing.T) {
 		if found := section.FindStringSubmatch(r.Markdown); found != nil {
 			text = found[1]
 		}
-		rest = section.ReplaceAllString(r.Markdown, "\n## ")
+		rest = section.ReplaceAllString(r.Markdown, "\n### ")
 		return string(notify.JSON(data)) + rest + string(notify.JSON(api.RegisterOf(entries))), text, d
 	}
 	before, text, d := told()
