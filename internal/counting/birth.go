@@ -151,13 +151,17 @@ func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
 	if len(pairs) == 0 && g.Alone && !g.Fresh { // an old process that was away shows itself under other names
 		apart = apart || g.wasThere(g.From) || slices.Max(g.Values) > g.Bound
 	}
+	p, base := c.pairing(g), map[int32]float64{}
+	for _, o := range pairs {
+		base[o] = p.base(o)
+	}
 	for i, s := range g.Series {
 		o, renamed := pairs[s]
 		switch {
 		case renamed:
 			old := &c.Cursors[o]
 			c.blame(s, Renamed)
-			c.born(s, g.MS, g.Values[i]-old.Value, old.MS)
+			c.born(s, g.MS, g.Values[i]-base[o], old.MS)
 			old.Flags |= Heir | Ended
 		case g.createdSince(i, g.since()):
 			c.born(s, g.MS, g.Values[i], g.Since)
@@ -166,6 +170,9 @@ func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
 		default:
 			c.born(s, g.MS, g.Values[i], g.Since)
 		}
+	}
+	if len(pairs) > 0 {
+		c.renamed(g, pairs, base)
 	}
 }
 

@@ -1,6 +1,7 @@
 package counting
 
 import (
+	"iter"
 	"math"
 	"slices"
 
@@ -12,28 +13,34 @@ import (
 // counter is born with its first event. It is a question if the series was there and is gone, for
 // counters do not die in a process that lives; then the samples are missing, not the events.
 //
-// The rule, for one target and one budget: a scrape that shows total and no good series is a
-// question if
+// The rule, for one target and one budget: a scrape that shows total is a question if some good
+// series is gone, that is, was shown before and is not shown now, unless
 //
-//   - the target has shown a good series before, and has not restarted since;
-//   - the total goes on in series that were there before;
-//   - the good events were growing when they were last seen. Where they stood still while the total
-//     grew, they had ended before they were gone, as an exporter forgets what is idle.
+//   - the process has begun anew since: it may have had no good event yet. But what was in question
+//     before stays so, also where another target comes in place of the one that was;
+//   - no series of the total was there before;
+//   - the good events stood still while the total grew when they were last seen: they had ended
+//     before they were gone, as an exporter forgets what is idle;
+//   - other good series are shown, and a series of the total went with the one that is gone.
 //
 // Bucket and count of one histogram are always there together, so a count alone is always a
 // question.
 //
 // What is in question counts neither as good nor as bad. A minute of which it is the greater part
 // has failed. If the good series is back, its difference tells how many there were: then they are
-// booked.
+// booked. So they are where a scrape was no question, but had missed a series that comes back: it
+// counts as it came meanwhile.
 
-// Orphan is events of a target's total in a minute, of which nobody says whether they were good.
+// Orphan is what scrapes of a target tell of an account in a minute while a good series of it is
+// gone.
 type Orphan struct {
 	Account, Target int32
 	At              budget.Minute
-	MS              int64 // newest scrape of them
-	Total           float64
+	MS              int64   // newest scrape of them
+	Total           float64 // events that are not good themselves
+	Good            float64 // those of them of which is known that they were good
 	Scrapes         int32
+	Counted         bool  // they count as they came: they are no question
 	Asked           bool  // the minute was decided without them
 	Failed          bool  // nothing was said of it
 	Rest            Tally // what else it held; one orphan of a failed minute has it
@@ -42,6 +49,8 @@ type Orphan struct {
 const (
 	// keepOrphans is for how long it is remembered what is in question, minutes.
 	keepOrphans = 6 * 60
+	// missFor is for how long a good series is missed while others are shown, ms.
+	missFor = 30 * minuteMs
 	// maxOrphans is how many are remembered.
 	maxOrphans = 20_000
 )
@@ -53,7 +62,15 @@ type pair struct {
 	goes        bool // a series of the total went on
 	total, good float64
 	both        float64 // what counts as both
-	prev        int64   // when a good series was last shown before
+}
+
+// back is what a good series shows since it was last shown.
+type back struct {
+	account int32
+	n       float64
+	prev    int64 // when that was, ms
+	both    bool
+	from    int32 // the target that showed it then
 }
 
 // note adds what a scrape shows of a series to the pair of its account.
@@ -66,75 +83,199 @@ func (c *Counter) note(series int32, r Route, ms int64, n float64, gap int64) {
 		*p = pair{touched: true}
 		c.paired = append(c.paired, r.Account)
 	}
-	switch r.Role {
+	both := r.Role == Good && slices.Contains(c.index.Series[series].Routes, Route{r.Account, Total})
+	p.add(r.Role, n, both, gap > 0)
+	if r.Role == Good && n == 0 {
+		c.idle = append(c.idle, series)
+	}
+	if r.Role == Good && gap > 0 && len(c.Orphans) > 0 {
+		c.backs = append(c.backs, back{r.Account, n, ms - gap, both, c.index.targetOf(series)})
+	}
+}
+
+// add adds what a scrape shows of a series.
+func (p *pair) add(r Role, n float64, both, goesOn bool) {
+	switch r {
 	case Good:
 		p.goodShown = true
-		p.good += n
-		if slices.Contains(c.index.Series[series].Routes, Route{r.Account, Total}) {
+		if p.good += n; both {
 			p.both += n
-		}
-		if gap > 0 {
-			p.prev = max(p.prev, ms-gap)
 		}
 	case Total:
 		p.total += n
-		p.goes = p.goes || gap > 0
+		p.goes = p.goes || goesOn
 	case Bad, Up:
 	}
 }
 
 // counterparts judges what a scrape of a target showed.
 func (c *Counter) counterparts(target int32, ms int64) {
+	if len(c.paired) == 0 {
+		return
+	}
+	for _, s := range c.idle {
+		if slices.ContainsFunc(c.index.Series[s].Routes, func(r Route) bool { return r.Role == Good && c.pairs[r.Account].total > 0 }) {
+			c.Cursors[s].Flags |= Still
+		}
+	}
+	c.findGone(target, ms)
 	for _, a := range c.paired {
 		p := c.pairs[a]
 		c.pairs[a] = pair{}
-		switch {
-		case p.goodShown:
-			if p.good == 0 && p.total > 0 {
-				c.eachGood(a, target, func(s int32) { c.Cursors[s].Flags |= Still })
-			}
-			if len(c.Orphans) > 0 {
-				c.answer(a, target, ms, p)
-			}
-		case p.total > 0 && p.goes && SlotOf(ms) > c.Accounts[a].through() && c.inQuestion(a, target, ms):
-			c.orphan(Orphan{Account: a, Target: target, At: SlotOf(ms), MS: ms, Total: p.total, Scrapes: 1})
+		if p.goodShown && len(c.Orphans) > 0 {
+			p.good -= c.answer(a, target, ms, c.room(a, p), c.backs)
+		}
+		if p.total <= p.both || SlotOf(ms) <= c.Accounts[a].through() {
+			continue
+		}
+		if missing, asks := c.missing(a, target, ms, p); missing {
+			c.orphan(Orphan{Account: a, Target: target, At: SlotOf(ms), MS: ms, Total: p.total - p.both, Good: p.good - p.both, Scrapes: 1, Counted: !asks})
 		}
 	}
-	c.paired = c.paired[:0]
+	c.paired, c.idle, c.backs = c.paired[:0], c.idle[:0], c.backs[:0]
 }
 
-// eachGood calls f with every good series of an account that the target has shown.
-func (c *Counter) eachGood(a, target int32, f func(series int32)) {
-	for _, s := range c.index.byTarget[target] {
-		if c.Cursors[s].MS > 0 && slices.Contains(c.index.Series[s].Routes, Route{a, Good}) {
-			f(s)
+// room returns how many events of the total of a scrape are neither good by a series that was in the
+// scrape before nor by one of which nothing is in question.
+func (c *Counter) room(a int32, p pair) float64 {
+	room := p.total - p.good
+	for _, b := range c.backs {
+		if b.account == a && !b.both {
+			room += b.n
+		}
+	}
+	return room
+}
+
+// findGone lists the series of a target that a scrape does not show.
+func (c *Counter) findGone(target int32, ms int64) {
+	c.gone = c.gone[:0]
+	for s := range c.seriesOf(target) {
+		if cur := &c.Cursors[s]; cur.MS > 0 && cur.MS < ms && cur.Flags&Heir == 0 {
+			c.gone = append(c.gone, s)
 		}
 	}
 }
 
-// inQuestion applies the rule to a scrape that shows no good series.
-func (c *Counter) inQuestion(a, target int32, ms int64) bool {
+// seriesOf yields the series of a target, and of those that it has gone on from.
+func (v view) seriesOf(target int32) iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for range names {
+			if int(target) < len(v.index.byTarget) {
+				for _, s := range v.index.byTarget[target] {
+					if !yield(s) {
+						return
+					}
+				}
+			}
+			if target = v.Targets[target].From - 1; target < 0 {
+				return
+			}
+		}
+	}
+}
+
+// restarted reports whether the process of a target, under any name, began anew in (from, to].
+func (v view) restarted(target int32, from, to int64) bool {
+	for range names {
+		if v.Targets[target].restarted(from, to) {
+			return true
+		}
+		if target = v.Targets[target].From - 1; target < 0 {
+			break
+		}
+	}
+	return false
+}
+
+// names is of how many names of a process, one after another, anything is known.
+const names = 3
+
+// isOf reports whether a target has gone on from another, or is the same.
+func (v view) isOf(target, other int32) bool {
+	for range names {
+		if target == other || target < 0 {
+			return target == other
+		}
+		target = v.Targets[target].From - 1
+	}
+	return false
+}
+
+// missing applies the rule to a scrape: whether a good series of an account may be missing in it,
+// and whether that is a question.
+func (c *Counter) missing(a, target int32, ms int64, p pair) (missing, asks bool) {
+	if p.goodShown {
+		for _, s := range c.gone {
+			if cur := &c.Cursors[s]; cur.MS >= ms-missFor && c.onlyGood(s, a) {
+				missing = true
+				asks = asks || (cur.Flags&Still == 0 || c.index.Accounts[a].Twin) && (!c.restarted(target, cur.MS, ms) || c.stillAsks(a, target, cur.MS)) && !c.wentTogether(a, cur.MS)
+			}
+		}
+		return missing, asks && p.goes
+	}
 	if c.index.Accounts[a].Twin {
-		return true
+		return true, true
 	}
-	last, grew := int64(0), false
-	c.eachGood(a, target, func(s int32) {
-		if cur := &c.Cursors[s]; cur.MS >= last {
+	last, grew := c.lastGood(a, target)
+	asks = p.goes && (grew && !c.restarted(target, last, ms) || c.stillAsks(a, target, last))
+	mayAsk := last >= max(1, ms-missFor) || slices.ContainsFunc(c.Groups, func(g Group) bool { return g.Target == target })
+	return asks || mayAsk, asks
+}
+
+// lastGood returns when a target last showed good events of an account, and whether they grew then.
+func (c *Counter) lastGood(a, target int32) (last int64, grew bool) {
+	for s := range c.seriesOf(target) {
+		if cur := &c.Cursors[s]; cur.MS > 0 && cur.MS >= last && slices.Contains(c.index.Series[s].Routes, Route{a, Good}) {
 			grew = cur.Flags&Still == 0 || cur.MS == last && grew
 			last = cur.MS
 		}
+	}
+	return last, grew
+}
+
+// onlyGood reports whether a series counts for the good events of an account, and not for its
+// total.
+func (c *Counter) onlyGood(series, a int32) bool {
+	routes := c.index.Series[series].Routes
+	return slices.Contains(routes, Route{a, Good}) && !slices.Contains(routes, Route{a, Total})
+}
+
+// wentTogether reports whether a series of the total of an account was last shown at a time, too.
+func (c *Counter) wentTogether(a int32, ms int64) bool {
+	return slices.ContainsFunc(c.gone, func(s int32) bool {
+		return c.Cursors[s].MS == ms && slices.Contains(c.index.Series[s].Routes, Route{a, Total})
 	})
-	return last > 0 && last < ms && grew && !c.Targets[target].restarted(last, ms)
+}
+
+// stillAsks reports whether a target was in question before, since it last showed a good series,
+// or if it never did, whether it came in place of another that was in question to its end.
+func (c *Counter) stillAsks(a, target int32, last int64) bool {
+	t := &c.Targets[target]
+	return slices.ContainsFunc(c.Orphans, func(o Orphan) bool {
+		switch of := &c.Targets[o.Target]; {
+		case o.Account != a || o.Counted:
+			return false
+		case c.isOf(target, o.Target):
+			return o.MS > last
+		default:
+			return last == 0 && of.Last < t.Born && t.Born-of.Last < missFor && o.MS >= of.Last-of.interval()/2
+		}
+	})
 }
 
 // orphan remembers what is in question, by minutes.
 func (c *Counter) orphan(o Orphan) {
+	t := &c.Targets[o.Target]
 	for i := range c.Orphans {
-		if old := &c.Orphans[i]; old.Account == o.Account && old.Target == o.Target && old.At == o.At {
-			old.MS, old.Total, old.Scrapes = max(old.MS, o.MS), old.Total+o.Total, old.Scrapes+o.Scrapes
+		if old := &c.Orphans[i]; old.Account == o.Account && old.Target == o.Target && old.At == o.At && old.Counted == o.Counted && !t.restarted(old.MS, o.MS) {
+			old.MS, old.Total, old.Good, old.Scrapes = max(old.MS, o.MS), old.Total+o.Total, old.Good+o.Good, old.Scrapes+o.Scrapes
 			return
 		}
 	}
+	c.Orphans = slices.DeleteFunc(c.Orphans, func(o Orphan) bool {
+		return o.Counted && o.MS < c.Last-missFor || o.Asked && o.At < SlotOf(c.Last)-keepOrphans
+	})
 	if len(c.Orphans) >= maxOrphans {
 		c.Orphans = slices.Delete(c.Orphans, 0, 1)
 	}
@@ -150,11 +291,12 @@ func (c *Counter) question(a int32, m budget.Minute, guess float64, all *Tally) 
 	if len(c.Orphans) == 0 {
 		return false
 	}
-	asked, first := 0.0, -1
+	asked, first := Tally{}, -1
 	for i := range c.Orphans {
-		if o := &c.Orphans[i]; o.Account == a && o.At == m && !o.Asked {
+		if o := &c.Orphans[i]; o.Account == a && o.At == m && !o.Asked && !o.Counted {
 			o.Asked = true
-			if asked += o.Total; first < 0 {
+			asked.Total, asked.Good = asked.Total+o.Total, asked.Good+o.Good
+			if first < 0 {
 				first = i
 			}
 		}
@@ -165,16 +307,15 @@ func (c *Counter) question(a int32, m budget.Minute, guess float64, all *Tally) 
 	if guess == 0 {
 		c.trouble(a, Unpaired, c.witness(&c.Orphans[first]))
 	}
-	all.Total -= asked
-	if failed = asked > all.Total; failed {
+	all.Total, all.Good = all.Total-asked.Total, all.Good-asked.Good
+	if failed = asked.Total > all.Total; failed {
 		for i := range c.Orphans {
 			if o := &c.Orphans[i]; o.Account == a && o.At == m {
-				o.Failed = true
+				o.Failed = o.Asked
 			}
 		}
 		c.Orphans[first].Rest = *all
 	}
-	c.Orphans = slices.DeleteFunc(c.Orphans, func(o Orphan) bool { return o.Asked && o.At < SlotOf(c.Last)-keepOrphans })
 	return failed
 }
 
@@ -194,74 +335,180 @@ func (c *Counter) witness(o *Orphan) int32 {
 	return witness
 }
 
-// answer books what was in question, now that good series are shown again. Their difference since
-// they were last shown belongs to all the minutes between: like the total or, where good events are
-// a part of the total and so were missing there, too, evenly.
-func (c *Counter) answer(a, target int32, ms int64, p pair) {
-	t := &c.Targets[target]
-	answered := func(o *Orphan) bool {
-		return o.Account == a && o.Target == target && o.MS <= ms && !t.restarted(o.MS-1, ms)
-	}
-	total, scrapes := p.total-p.both, 1.0
-	for i := range c.Orphans {
-		if o := &c.Orphans[i]; answered(o) && o.MS > p.prev && o.MS < ms {
-			total += o.Total
-			scrapes += float64(o.Scrapes)
-		}
-	}
-	guessed := p.prev > 0 && c.Accounts[a].Pace.isHole(ms-p.prev)
-	moved := Tally{}
-	before := 0.0 // of the total, in minutes that are booked; what is rounded off in one is the next one's
-	for i := range c.Orphans {
-		o := &c.Orphans[i]
-		if !answered(o) {
-			continue
-		}
-		share := Tally{}
-		if p.prev > 0 && o.MS > p.prev && o.MS < ms {
-			share.Total = math.Floor(p.both * float64(o.Scrapes) / scrapes)
-			share.Good = share.Total
-			if only := p.good - p.both; only > 0 && total > 0 {
-				good := math.Floor(only*(before+o.Total)/total) - math.Floor(only*before/total)
-				share.Good += min(o.Total, good)
-				before += o.Total
+// answer books what good series tell that are shown again. Their difference since they were last
+// shown belongs to all the minutes between: like the total or, where good events are a part of the
+// total and so were missing there, too, evenly. What is in question is answered once none is gone
+// any more; where a series is back with a value that tells nothing, it stays so. Room is how many
+// events of the scrape itself nothing else says of that they were good. It returns how many of them
+// were good in scrapes before, beside those that count for the total, too.
+func (c *Counter) answer(a, target int32, ms int64, room float64, backs []back) float64 {
+	moved, over := Tally{}, -room // over: what the scrape itself cannot hold
+	for i := range backs {
+		if b := &backs[i]; b.account == a {
+			m := c.hand(b, target, ms, room)
+			if moved = moved.Plus(m); !b.both {
+				over += b.n - m.Good
 			}
 		}
-		moved = moved.Plus(share)
-		c.answered(o, share, guessed)
+	}
+	for i := range c.Orphans {
+		if o := &c.Orphans[i]; over > 0 && slices.ContainsFunc(backs, func(b back) bool { return b.account == a && c.tells(&b, target, ms, o) }) {
+			share := Tally{Good: min(over, o.Total-o.Good)}
+			moved, over = moved.Plus(share), over-share.Good
+			c.give(o, share)
+		}
 	}
 	c.change(a, SlotOf(ms), Tally{Total: -moved.Total, Good: -moved.Good})
-	c.Orphans = slices.DeleteFunc(c.Orphans, func(o Orphan) bool { return answered(&o) })
-}
-
-// answered books an orphan, now that its share of what came later is known. A guess is a sum of
-// which nobody knows how it lies in time.
-func (c *Counter) answered(o *Orphan, share Tally, guessed bool) {
-	switch {
-	case !o.Asked:
-		c.change(o.Account, o.At, share)
-		if guessed {
-			c.minute(o.Account, o.At).Guess += o.Total + share.Total
-		}
-	case !o.Failed:
-		c.change(o.Account, o.At, share.Plus(Tally{Total: o.Total}))
-	default:
-		all := o.Rest.Plus(share).Plus(Tally{Total: o.Total})
-		for i := range c.Orphans { // of several, the last one tells
-			if other := &c.Orphans[i]; other != o && other.Failed && other.Account == o.Account && other.At == o.At {
-				other.Rest = other.Rest.Plus(all)
-				o.Failed, o.Rest = false, Tally{}
-				return
+	for i := 0; i < len(c.Orphans); {
+		o, tells, guessed := &c.Orphans[i], false, false
+		for j := range backs {
+			if b := &backs[j]; b.account == a && c.tells(b, target, ms, o) {
+				tells, guessed = true, guessed || c.Accounts[a].Pace.isHole(ms-b.prev)
 			}
 		}
-		o.Failed = false
-		bad, total, v := all.Events(true)
+		if !tells || c.isGone(o, ms) {
+			i++
+			continue
+		}
+		c.answered(o, guessed)
+		c.Orphans = slices.Delete(c.Orphans, i, i+1)
+	}
+	return moved.Good - moved.Total
+}
+
+// tells reports whether what a scrape of a target shows of a good series tells of an orphan.
+func (c *Counter) tells(b *back, target int32, ms int64, o *Orphan) bool {
+	return o.Account == b.account && (o.Target == b.from || c.isOf(target, o.Target)) && o.MS > b.prev && o.MS <= ms && !c.restarted(target, o.MS-1, ms)
+}
+
+// isGone reports whether a good series is gone that was gone in an orphan.
+func (c *Counter) isGone(o *Orphan, ms int64) bool {
+	return slices.ContainsFunc(c.index.byTarget[o.Target], func(s int32) bool {
+		cur := &c.Cursors[s]
+		return cur.MS > 0 && cur.MS < o.MS && cur.MS >= ms-missFor && cur.Flags&Heir == 0 && slices.Contains(c.index.Series[s].Routes, Route{o.Account, Good})
+	})
+}
+
+// hand hands what a good series has shown to the orphans in question that it was missing in, and
+// returns how much that is.
+func (c *Counter) hand(b *back, target int32, ms int64, room float64) (moved Tally) {
+	var to []*Orphan
+	all, scrapes := max(0, room), 1.0
+	for i := range c.Orphans {
+		if o := &c.Orphans[i]; !o.Counted && c.tells(b, target, ms, o) {
+			to, all, scrapes = append(to, o), all+o.Total-o.Good, scrapes+float64(o.Scrapes)
+		}
+	}
+	before := 0.0 // of all; what is rounded off in one orphan is the next one's
+	for _, o := range to {
+		share := Tally{}
+		switch left := o.Total - o.Good; {
+		case b.both:
+			share.Total = math.Floor(b.n * float64(o.Scrapes) / scrapes)
+			share.Good = share.Total
+		case all > 0:
+			share.Good = min(left, math.Floor(b.n*(before+left)/all)-math.Floor(b.n*before/all))
+			before += left
+		}
+		moved = moved.Plus(share)
+		c.give(o, share)
+	}
+	return moved
+}
+
+// give adds to what is known of an orphan.
+func (c *Counter) give(o *Orphan, share Tally) {
+	o.Total, o.Good = o.Total+share.Total, o.Good+share.Good
+	if !o.Asked {
+		c.change(o.Account, o.At, share)
+	}
+}
+
+// renamed judges what a group shows of series that have gone on in it under other names, as if it
+// were a scrape.
+func (c *Counter) renamed(g *Group, pairs map[int32]int32, base map[int32]float64) {
+	byAccount, accounts := map[int32]*pair{}, []int32(nil)
+	var backs []back
+	for i, s := range g.Series {
+		o, goesOn := pairs[s]
+		if t := c.index.targetOf(o); goesOn && g.Fresh && t >= 0 {
+			c.Targets[g.Target].From = t + 1
+		}
+		for _, r := range c.index.Series[s].Routes {
+			if !c.index.Accounts[r.Account].ByGood {
+				continue
+			}
+			p := byAccount[r.Account]
+			if p == nil {
+				p = &pair{}
+				byAccount[r.Account], accounts = p, append(accounts, r.Account)
+			}
+			n := 0.0
+			if goesOn {
+				n = g.Values[i] - base[o]
+			}
+			both := r.Role == Good && slices.Contains(c.index.Series[s].Routes, Route{r.Account, Total})
+			p.add(r.Role, n, both, goesOn)
+			if goesOn && r.Role == Good {
+				backs = append(backs, back{r.Account, n, c.Cursors[o].MS, both, c.index.targetOf(o)})
+			}
+		}
+	}
+	c.findGone(g.Target, g.MS)
+	for _, a := range accounts {
+		p := byAccount[a]
+		if len(c.Orphans) > 0 {
+			p.good -= c.answer(a, g.Target, g.MS, p.total-p.both, backs)
+		}
+		missing, asks := c.missing(a, g.Target, g.MS, *p)
+		if !missing || SlotOf(g.MS) <= c.Accounts[a].through() {
+			continue
+		}
+		if p.total > p.both {
+			c.orphan(Orphan{Account: a, Target: g.Target, At: SlotOf(g.MS), MS: g.MS, Total: p.total - p.both, Good: p.good - p.both, Scrapes: 1, Counted: !asks})
+		}
+		for i := range c.Orphans {
+			if o := &c.Orphans[i]; asks && o.Account == a && o.Target == g.Target && o.MS > g.MS {
+				o.Counted = false
+			}
+		}
+	}
+}
+
+// answered books an orphan of which everything is known. A guess is a sum of which nobody knows how
+// it lies in time.
+func (c *Counter) answered(o *Orphan, guessed bool) {
+	own := Tally{Total: o.Total, Good: o.Good}
+	switch {
+	case !o.Asked:
+		if guessed && !o.Counted && o.At > c.Accounts[o.Account].through() {
+			c.minute(o.Account, o.At).Guess += o.Total
+		}
+	case !o.Failed:
+		c.change(o.Account, o.At, own)
+	default:
+		own = own.Plus(o.Rest)
+		o.Failed, o.Rest = false, Tally{}
+		if other := c.failed(o.Account, o.At); other != nil { // of several, the last one tells
+			other.Rest = other.Rest.Plus(own)
+			return
+		}
+		bad, total, v := own.Events(true)
 		s := budget.Count(bad, total)
 		if guessed && v != TooMany {
 			s.State = budget.Partial
 		}
 		c.put(o.Account, o.At, s)
 	}
+}
+
+// failed returns what is in question of a minute of which nothing is said.
+func (c *Counter) failed(a int32, at budget.Minute) *Orphan {
+	i := slices.IndexFunc(c.Orphans, func(o Orphan) bool { return o.Failed && o.Account == a && o.At == at })
+	if i < 0 {
+		return nil
+	}
+	return &c.Orphans[i]
 }
 
 // change books events of the total and good ones in a minute.
@@ -272,6 +519,10 @@ func (c *Counter) change(a int32, at budget.Minute, by Tally) {
 	if at > c.Accounts[a].through() {
 		m := c.minute(a, at)
 		m.Sum = m.Sum.Plus(by)
+		return
+	}
+	if o := c.failed(a, at); o != nil {
+		o.Rest = o.Rest.Plus(by)
 		return
 	}
 	signed := func(n float64) int64 {

@@ -22,7 +22,7 @@ func (p pairing) forerunners(upto int64) (gone []int32, next int64) {
 		seen[s] = true
 	}
 	if !p.g.Fresh {
-		for _, o := range p.index.byTarget[p.g.Target] {
+		for o := range p.seriesOf(p.g.Target) {
 			if iv, ok := p.mayPrecede(o, seen); ok {
 				gone = append(gone, o)
 				if again := p.g.MS + iv*11/10; upto < again && p.Cursors[o].Flags&Ended == 0 {
@@ -69,11 +69,29 @@ func (p pairing) mayPrecede(o int32, seen map[int32]bool) (interval int64, ok bo
 	if t >= 0 {
 		interval = p.Targets[t].interval()
 	}
-	if p.g.MS-cur.MS > interval*7/2+minuteMs || !slices.ContainsFunc(p.g.Series, func(s int32) bool { return p.index.shares(s, o) }) {
+	if p.g.MS-cur.MS > interval*7/2+minuteMs && !p.inQuestion(o) || !slices.ContainsFunc(p.g.Series, func(s int32) bool { return p.index.shares(s, o) }) {
 		return 0, false
 	}
 	seen[o] = true
 	return interval, true
+}
+
+// inQuestion reports whether a series has been gone so long that something is in question.
+func (p pairing) inQuestion(series int32) bool {
+	cur := &p.Cursors[series]
+	return cur.MS >= p.g.MS-keepOrphans*minuteMs && slices.ContainsFunc(p.Orphans, func(o Orphan) bool {
+		return p.isOf(o.Target, p.index.targetOf(series)) && o.MS > cur.MS && !o.Counted && slices.Contains(p.index.Series[series].Routes, Route{o.Account, Good})
+	})
+}
+
+// base returns where a series stood from which another goes on: at nothing, if what is in question
+// lasted over a restart.
+func (p pairing) base(o int32) float64 {
+	cur := &p.Cursors[o]
+	if p.inQuestion(o) && p.restarted(p.g.Target, cur.MS, p.g.MS) {
+		return 0
+	}
+	return cur.Value
 }
 
 // lateOf returns how late the samples of a series are expected, ms.
@@ -105,7 +123,7 @@ func (p pairing) goesOn(o int32) bool {
 	switch {
 	case p.g.Start == 0 || t < 0:
 		return false
-	case t == p.g.Target:
+	case p.isOf(p.g.Target, t):
 		return p.g.wasThere(p.Cursors[o].MS)
 	}
 	return p.Targets[t].Start == p.g.Start
@@ -139,7 +157,7 @@ func (p pairing) succession(gone []int32) map[int32]int32 {
 			if used[o] || !p.index.shares(s, o) || p.g.Start > last || p.g.createdSince(i, last) {
 				continue
 			}
-			d := p.g.Values[i] - p.Cursors[o].Value
+			d := p.g.Values[i] - p.base(o)
 			if d > p.bound(p.g.Target, p.g.MS, last-minuteMs) { // more than can have happened since
 				continue
 			}

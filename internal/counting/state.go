@@ -53,6 +53,7 @@ type Target struct {
 	BehindAt int64           // when that was
 	Rate     float64         // events per second, halving in ten minutes
 	Start    int64           // when its process began, by itself; 0 = it has not been asked
+	From     int32           // 1 + the target that it has gone on from
 	Old      bool            // its first values were positions: so are those that come apart from them
 }
 

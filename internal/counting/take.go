@@ -41,6 +41,9 @@ type Counter struct {
 
 	pairs  []pair  // per account, of the scrape that is being counted
 	paired []int32 // accounts of which it shows anything
+	idle   []int32 // good series that it shows, and that have not grown
+	gone   []int32 // series of its target that it does not show
+	backs  []back  // what it shows of good series since they were last shown
 }
 
 // NewCounter counts for a state.

@@ -120,6 +120,21 @@ func (b *bundle) save(s *state) []byte {
 		e.uint(uint64(i))
 		e.beginning(&s.Groups[i])
 	})
+	from := func(i int) int {
+		if f := s.Targets[i].From - 1; f >= 0 {
+			return targets(f)
+		}
+		return -1
+	}
+	e.list(len(s.Targets), func(i int) bool { return targets(int32(i)) >= 0 && from(i) >= 0 }, func(i int) {
+		e.uint(uint64(targets(int32(i))))
+		e.uint(uint64(from(i)))
+	})
+	e.list(len(orphans), func(i int) bool { return orphans[i].Counted || orphans[i].Good > 0 }, func(i int) {
+		e.uint(uint64(i))
+		e.float(orphans[i].Good)
+		e.bool(orphans[i].Counted)
+	})
 	return e.seal(bundleVersion)
 }
 
@@ -263,28 +278,32 @@ func (d *reader) beginning(g *counting.Group) {
 	}
 }
 
-// beginnings reads when processes and groups began. Marks of old end before it, or in between.
-func (s *saved) beginnings(d *reader) {
-	if d.err != nil || len(d.b) == 0 {
-		return
-	}
-	for range d.count() {
-		if t := d.uint(); t < uint64(len(s.targets)) {
-			s.targets[t].Start = d.time()
-		} else {
-			d.err = errMark
+// more reads what is known beside of targets, groups and orphans. Marks of old end before it, or in
+// between.
+func (s *saved) more(d *reader) {
+	each := func(of int, read func(i uint64)) {
+		if d.err != nil || len(d.b) == 0 {
+			return
+		}
+		for range d.count() {
+			if i := d.uint(); i < uint64(of) {
+				read(i)
+			} else {
+				d.err = errMark
+			}
 		}
 	}
-	if d.err != nil || len(d.b) == 0 {
-		return
-	}
-	for range d.count() {
-		if i := d.uint(); i < uint64(len(s.groups)) {
-			d.beginning(&s.groups[i])
-		} else {
+	each(len(s.targets), func(i uint64) { s.targets[i].Start = d.time() })
+	each(len(s.groups), func(i uint64) { d.beginning(&s.groups[i]) })
+	each(len(s.targets), func(i uint64) {
+		from := d.uint()
+		if from >= uint64(len(s.targets)) {
 			d.err = errMark
+			return
 		}
-	}
+		s.targets[i].From = int32(from) + 1
+	})
+	each(len(s.orphans), func(i uint64) { s.orphans[i].Good, s.orphans[i].Counted = d.float(), d.bool() })
 }
 
 // loadMark decodes the mark of a bundle.
@@ -334,7 +353,7 @@ func loadMark(b []byte) (*saved, error) {
 		}
 		s.orphans = append(s.orphans, o)
 	}
-	s.beginnings(d)
+	s.more(d)
 	return s, d.err
 }
 
@@ -615,8 +634,14 @@ func (b *bundle) adoptPositions(s *state, m *saved) (targets, series []int32) {
 		s.Grow(0, int(i)+1, 0)
 		if t.Last > s.Targets[i].Last {
 			s.Targets[i] = t.Target
+			s.Targets[i].From = 0
 		}
 		targets = append(targets, i)
+	}
+	for place, t := range m.targets {
+		if at := &s.Targets[targets[place]]; t.From > 0 && at.From == 0 {
+			at.From = targets[t.From-1] + 1
+		}
 	}
 	for _, c := range m.series {
 		i, target := b.reg.number(c.hash), int32(-1)
