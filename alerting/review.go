@@ -126,17 +126,41 @@ func (w hindsight) amendPast(from, to, m budget.Minute) {
 		}
 		again := w.aside(State{Burn: new(*s.Of), BurnEnd: before})
 		hindsight{again}.recount(s.To - 1)
-		w.Burns[n].To = w.lasts(s, *again.Burn, to)
+		end := w.lasts(s, *again.Burn, w.free(n, to))
+		if end > s.To {
+			hindsight{again}.recount(end - 1)
+		}
+		if w.Burns[n].To = end; s.Of.Incident == w.BurnLast {
+			w.BurnEnd = max(w.BurnEnd, end)
+		}
+		if s.Of.Severity == Page {
+			w.PageEnd = max(w.PageEnd, end)
+		}
 		if again.Burn.Burning == s.Of.Burning {
 			continue
 		}
 		again.Burn.Late = true
-		again.emitBurn(s.To-1, Recounted, DataLate)
+		again.emitBurn(end-1, Recounted, DataLate)
 		e := again.events[0]
 		e.At, e.Walk = m, w.again(m)
 		w.events = append(w.events, e)
 		w.Burns[n].From, w.Burns[n].Of = again.Burn.Burning.Onset, again.Burn
 	}
+}
+
+// free returns up to where a burn that is over may last, up to to: where the next one begins, what
+// burned is that one's.
+func (w hindsight) free(n int, to budget.Minute) budget.Minute {
+	end := w.Burns[n].To
+	for _, o := range w.Burns {
+		if o.From >= end && o.Of != nil {
+			to = min(to, o.From)
+		}
+	}
+	if w.Burn != nil {
+		to = min(to, w.Burn.Burning.Onset)
+	}
+	return max(to, end)
 }
 
 // lasts returns up to where a burn that is over lasts by what is known now of the minutes before
