@@ -161,7 +161,7 @@ func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
 		case renamed:
 			old := &c.Cursors[o]
 			c.blame(s, Renamed)
-			c.born(s, g.MS, g.Values[i]-base[o], old.MS)
+			c.goOn(s, g.MS, g.Values[i], base[o], old.MS)
 			old.Flags |= Heir | Ended
 		case g.createdSince(i, g.since()):
 			c.born(s, g.MS, g.Values[i], g.Since)
@@ -173,6 +173,23 @@ func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
 	}
 	if len(pairs) > 0 {
 		c.renamed(g, pairs, base)
+	}
+}
+
+// goOn books the events of a first value of a series that has gone on from a height. If it is a little
+// below, it is there for a moment, and its height stays.
+func (c *Counter) goOn(series int32, ms int64, v, height float64, since int64) {
+	cur := &c.Cursors[series]
+	if v >= height {
+		c.born(series, ms, v-height, since)
+		return
+	}
+	c.blame(series, Glitch)
+	if risen := min(cur.Value, height) - v; risen > 0 { // it was counted from there meanwhile
+		c.born(series, cur.MS, -risen, since)
+	}
+	if cur.Value < height {
+		cur.Value, cur.Low, cur.Dips = height, cur.Value, max(cur.Dips, 1)
 	}
 }
 

@@ -60,17 +60,21 @@ func broken(seed uint64) scenario {
 
 // found are worlds in which events were told that no sample showed, up to 146 times as many.
 var found = map[uint64]string{
-	17:   "series that come one by one are renamed: one was paired with the forerunner of another",
-	34:   "the same, and back",
-	188:  "a label is added to a late target after it was away for more than an hour: its old process looked new",
-	190:  "instances go back to their old names, and have another label: their old values looked new",
-	201:  "the same, with errors",
-	418:  "instances are renamed and back while series come one by one: new names lost patience with old ones that were late",
-	723:  "a late target had failed its last scrape when it was first seen, and was never asked again",
-	751:  "renamed and back, all late: their old names were waited for no longer than one that is in time",
-	1975: "a label is taken away again from a target whose scrapes have become slower: it was taken for a new one",
-	1652: "new names were shown by a window that had passed over their first samples, which came late",
-	3691: "new names and old came in one backlog: the old ones first, with all that the new ones had counted, too",
+	17:    "series that come one by one are renamed: one was paired with the forerunner of another",
+	34:    "the same, and back",
+	188:   "a label is added to a late target after it was away for more than an hour: its old process looked new",
+	190:   "instances go back to their old names, and have another label: their old values looked new",
+	201:   "the same, with errors",
+	418:   "instances are renamed and back while series come one by one: new names lost patience with old ones that were late",
+	723:   "a late target had failed its last scrape when it was first seen, and was never asked again",
+	751:   "renamed and back, all late: their old names were waited for no longer than one that is in time",
+	1975:  "a label is taken away again from a target whose scrapes have become slower: it was taken for a new one",
+	1652:  "new names were shown by a window that had passed over their first samples, which came late",
+	5406:  "a first value under a new name fell into a dip: the new names looked new",
+	6085:  "the same, and its next value was paid for twice",
+	7656:  "an old name returns after a restart, series by series: nobody looked for it among the new names",
+	10191: "the same, in time",
+	3691:  "new names and old came in one backlog: the old ones first, with all that the new ones had counted, too",
 }
 
 // TestFaultsAtOnce: random worlds of two or three faults at once. Most are counted exactly, every

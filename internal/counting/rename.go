@@ -15,7 +15,8 @@ type pairing struct {
 }
 
 // forerunners lists the series that may have gone on in the group, and the next time at which
-// another may turn out to have; 0 if none can.
+// another may turn out to have; 0 if none can. A target that is known has them among its own, or
+// those of targets by whose names it went meanwhile.
 func (p pairing) forerunners(upto int64) (gone []int32, next int64) {
 	seen := map[int32]bool{}
 	for _, s := range p.g.Series {
@@ -33,11 +34,16 @@ func (p pairing) forerunners(upto int64) (gone []int32, next int64) {
 		if next > 0 && p.replaced() {
 			next = 0
 		}
-		return gone, next
+		if !slices.ContainsFunc(p.Targets, func(t Target) bool { return t.From > 0 && p.isOf(t.From-1, p.g.Target) }) {
+			return gone, next
+		}
 	}
 	for _, s := range p.g.Series {
 		for _, r := range p.index.Series[s].Routes {
 			for _, o := range p.index.byAccount[r.Account] {
+				if t := p.index.targetOf(o); !p.g.Fresh && (t < 0 || t == p.g.Target || !p.isOf(t, p.g.Target)) {
+					continue
+				}
 				iv, ok := p.mayPrecede(o, seen)
 				if !ok {
 					continue
@@ -162,16 +168,20 @@ func (p pairing) succession(gone []int32) map[int32]int32 {
 				continue
 			}
 			rank := [3]float64{float64(p.index.differ(s, o)), 0, math.Abs(d)}
-			if d < 0 {
+			switch {
+			case d >= 0:
+			case -d <= slack && !isReset(p.base(o), p.g.Values[i]): // it stands a little lower for a moment
 				rank[1] = 1
+			default:
+				rank[1] = 2
 			}
 			if best < 0 || slices.Compare(rank[:], at[:]) < 0 {
 				best, at = o, rank
 			}
 		}
 		switch {
-		case best < 0 || at[1] > 0 && p.g.wasThere(p.Cursors[best].MS): // only it has fallen
-		case at[1] > 0:
+		case best < 0 || at[1] > 1 && p.g.wasThere(p.Cursors[best].MS): // only it has fallen
+		case at[1] > 1:
 			return nil
 		default:
 			used[best], pairs[s] = true, best
