@@ -172,7 +172,7 @@ func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
 		}
 	}
 	if len(pairs) > 0 {
-		c.renamed(g, pairs, base)
+		asking{c}.renamed(g, pairs, base)
 	}
 }
 

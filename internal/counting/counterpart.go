@@ -30,6 +30,9 @@ import (
 // has failed. If the good series is back, its difference tells how many there were: then they are
 // booked. So they are where a scrape was no question, but had missed a series that comes back: it
 // counts as it came meanwhile.
+//
+// Good events without the total of their target are early: they count in the minute of the sample of
+// the total that shows them.
 
 // Orphan is what scrapes of a target tell of an account in a minute while a good series of it is
 // gone.
@@ -41,6 +44,7 @@ type Orphan struct {
 	Good            float64 // those of them of which is known that they were good
 	Scrapes         int32
 	Counted         bool  // they count as they came: they are no question
+	Early           bool  // good events, of which no total was shown
 	Asked           bool  // the minute was decided without them
 	Failed          bool  // nothing was said of it
 	Rest            Tally // what else it held; one orphan of a failed minute has it
@@ -55,10 +59,14 @@ const (
 	maxOrphans = 20_000
 )
 
+// asking is a counter that asks what has become of counterparts.
+type asking struct{ *Counter }
+
 // pair is what one scrape of a target shows of a budget that counts good events.
 type pair struct {
 	touched     bool
 	goodShown   bool
+	totalShown  bool
 	goes        bool // a series of the total went on
 	total, good float64
 	both        float64 // what counts as both
@@ -74,7 +82,7 @@ type back struct {
 }
 
 // note adds what a scrape shows of a series to the pair of its account.
-func (c *Counter) note(series int32, r Route, ms int64, n float64, gap int64) {
+func (c asking) note(series int32, r Route, ms int64, n float64, gap int64) {
 	for len(c.pairs) <= int(r.Account) {
 		c.pairs = append(c.pairs, pair{})
 	}
@@ -102,6 +110,7 @@ func (p *pair) add(r Role, n float64, both, goesOn bool) {
 			p.both += n
 		}
 	case Total:
+		p.totalShown = true
 		p.total += n
 		p.goes = p.goes || goesOn
 	case Bad, Up:
@@ -109,7 +118,7 @@ func (p *pair) add(r Role, n float64, both, goesOn bool) {
 }
 
 // counterparts judges what a scrape of a target showed.
-func (c *Counter) counterparts(target int32, ms int64) {
+func (c asking) counterparts(target int32, ms int64) {
 	if len(c.paired) == 0 {
 		return
 	}
@@ -125,7 +134,17 @@ func (c *Counter) counterparts(target int32, ms int64) {
 		if p.goodShown && len(c.Orphans) > 0 {
 			p.good -= c.answer(a, target, ms, c.room(a, p), c.backs)
 		}
-		if p.total <= p.both || SlotOf(ms) <= c.Accounts[a].through() {
+		if p.goes {
+			c.late(a, target, ms)
+		}
+		if SlotOf(ms) <= c.Accounts[a].through() {
+			continue
+		}
+		if p.good > 0 && !p.totalShown && c.totalIsGone(a, ms) {
+			c.orphan(Orphan{Account: a, Target: target, At: SlotOf(ms), MS: ms, Good: p.good, Scrapes: 1, Counted: true, Early: true})
+			continue
+		}
+		if p.total <= p.both {
 			continue
 		}
 		if missing, asks := c.missing(a, target, ms, p); missing {
@@ -135,9 +154,32 @@ func (c *Counter) counterparts(target int32, ms int64) {
 	c.paired, c.idle, c.backs = c.paired[:0], c.idle[:0], c.backs[:0]
 }
 
+// totalIsGone reports whether a scrape shows no total of an account that its target has shown before.
+func (c asking) totalIsGone(a int32, ms int64) bool {
+	return slices.ContainsFunc(c.gone, func(s int32) bool {
+		return c.Cursors[s].MS >= ms-keepOrphans*minuteMs && slices.Contains(c.index.Series[s].Routes, Route{a, Total})
+	})
+}
+
+// late books the good events that were early of a target, in the minute of a scrape that shows the
+// total.
+func (c asking) late(a, target int32, ms int64) {
+	good := 0.0
+	c.Orphans = slices.DeleteFunc(c.Orphans, func(o Orphan) bool {
+		if !o.Early || o.Account != a || o.MS > ms || !c.isOf(target, o.Target) {
+			return false
+		}
+		if good += o.Good; !o.Asked {
+			c.change(a, o.At, Tally{Good: -o.Good})
+		}
+		return true
+	})
+	c.change(a, SlotOf(ms), Tally{Good: good})
+}
+
 // room returns how many events of the total of a scrape are neither good by a series that was in the
 // scrape before nor by one of which nothing is in question.
-func (c *Counter) room(a int32, p pair) float64 {
+func (c asking) room(a int32, p pair) float64 {
 	room := p.total - p.good
 	for _, b := range c.backs {
 		if b.account == a && !b.both {
@@ -148,7 +190,7 @@ func (c *Counter) room(a int32, p pair) float64 {
 }
 
 // findGone lists the series of a target that a scrape does not show.
-func (c *Counter) findGone(target int32, ms int64) {
+func (c asking) findGone(target int32, ms int64) {
 	c.gone = c.gone[:0]
 	for s := range c.seriesOf(target) {
 		if cur := &c.Cursors[s]; cur.MS > 0 && cur.MS < ms && cur.Flags&Heir == 0 {
@@ -204,7 +246,7 @@ func (v view) isOf(target, other int32) bool {
 
 // missing applies the rule to a scrape: whether a good series of an account may be missing in it,
 // and whether that is a question.
-func (c *Counter) missing(a, target int32, ms int64, p pair) (missing, asks bool) {
+func (c asking) missing(a, target int32, ms int64, p pair) (missing, asks bool) {
 	if p.goodShown {
 		for _, s := range c.gone {
 			if cur := &c.Cursors[s]; cur.MS >= ms-missFor && c.onlyGood(s, a) {
@@ -224,9 +266,9 @@ func (c *Counter) missing(a, target int32, ms int64, p pair) (missing, asks bool
 }
 
 // lastGood returns when a target last showed good events of an account, and whether they grew then.
-func (c *Counter) lastGood(a, target int32) (last int64, grew bool) {
-	for s := range c.seriesOf(target) {
-		if cur := &c.Cursors[s]; cur.MS > 0 && cur.MS >= last && slices.Contains(c.index.Series[s].Routes, Route{a, Good}) {
+func (v view) lastGood(a, target int32) (last int64, grew bool) {
+	for s := range v.seriesOf(target) {
+		if cur := &v.Cursors[s]; cur.MS > 0 && cur.MS >= last && slices.Contains(v.index.Series[s].Routes, Route{a, Good}) {
 			grew = cur.Flags&Still == 0 || cur.MS == last && grew
 			last = cur.MS
 		}
@@ -236,13 +278,13 @@ func (c *Counter) lastGood(a, target int32) (last int64, grew bool) {
 
 // onlyGood reports whether a series counts for the good events of an account, and not for its
 // total.
-func (c *Counter) onlyGood(series, a int32) bool {
-	routes := c.index.Series[series].Routes
+func (v view) onlyGood(series, a int32) bool {
+	routes := v.index.Series[series].Routes
 	return slices.Contains(routes, Route{a, Good}) && !slices.Contains(routes, Route{a, Total})
 }
 
 // wentTogether reports whether a series of the total of an account was last shown at a time, too.
-func (c *Counter) wentTogether(a int32, ms int64) bool {
+func (c asking) wentTogether(a int32, ms int64) bool {
 	return slices.ContainsFunc(c.gone, func(s int32) bool {
 		return c.Cursors[s].MS == ms && slices.Contains(c.index.Series[s].Routes, Route{a, Total})
 	})
@@ -250,13 +292,13 @@ func (c *Counter) wentTogether(a int32, ms int64) bool {
 
 // stillAsks reports whether a target was in question before, since it last showed a good series,
 // or if it never did, whether it came in place of another that was in question to its end.
-func (c *Counter) stillAsks(a, target int32, last int64) bool {
-	t := &c.Targets[target]
-	return slices.ContainsFunc(c.Orphans, func(o Orphan) bool {
-		switch of := &c.Targets[o.Target]; {
+func (v view) stillAsks(a, target int32, last int64) bool {
+	t := &v.Targets[target]
+	return slices.ContainsFunc(v.Orphans, func(o Orphan) bool {
+		switch of := &v.Targets[o.Target]; {
 		case o.Account != a || o.Counted:
 			return false
-		case c.isOf(target, o.Target):
+		case v.isOf(target, o.Target):
 			return o.MS > last
 		default:
 			return last == 0 && of.Last < t.Born && t.Born-of.Last < missFor && o.MS >= of.Last-of.interval()/2
@@ -265,16 +307,16 @@ func (c *Counter) stillAsks(a, target int32, last int64) bool {
 }
 
 // orphan remembers what is in question, by minutes.
-func (c *Counter) orphan(o Orphan) {
+func (c asking) orphan(o Orphan) {
 	t := &c.Targets[o.Target]
 	for i := range c.Orphans {
-		if old := &c.Orphans[i]; old.Account == o.Account && old.Target == o.Target && old.At == o.At && old.Counted == o.Counted && !t.restarted(old.MS, o.MS) {
+		if old := &c.Orphans[i]; old.Account == o.Account && old.Target == o.Target && old.At == o.At && old.Counted == o.Counted && old.Early == o.Early && old.Asked == o.Asked && !t.restarted(old.MS, o.MS) {
 			old.MS, old.Total, old.Good, old.Scrapes = max(old.MS, o.MS), old.Total+o.Total, old.Good+o.Good, old.Scrapes+o.Scrapes
 			return
 		}
 	}
 	c.Orphans = slices.DeleteFunc(c.Orphans, func(o Orphan) bool {
-		return o.Counted && o.MS < c.Last-missFor || o.Asked && o.At < SlotOf(c.Last)-keepOrphans
+		return o.Counted && !o.Early && o.MS < c.Last-missFor || (o.Asked || o.Early) && o.At < SlotOf(c.Last)-keepOrphans
 	})
 	if len(c.Orphans) >= maxOrphans {
 		c.Orphans = slices.Delete(c.Orphans, 0, 1)
@@ -284,7 +326,7 @@ func (c *Counter) orphan(o Orphan) {
 
 // question takes what is in question out of a minute that is to be decided, and reports whether it
 // was the greater part.
-func (c *Counter) question(a int32, m budget.Minute, guess float64, all *Tally) (failed bool) {
+func (c asking) question(a int32, m budget.Minute, guess float64, all *Tally) (failed bool) {
 	if guess > 0 {
 		c.trouble(a, Unpaired, -1)
 	}
@@ -293,25 +335,25 @@ func (c *Counter) question(a int32, m budget.Minute, guess float64, all *Tally) 
 	}
 	asked, first := Tally{}, -1
 	for i := range c.Orphans {
-		if o := &c.Orphans[i]; o.Account == a && o.At == m && !o.Asked && !o.Counted {
+		if o := &c.Orphans[i]; o.Account == a && o.At == m && !o.Asked && (o.Early || !o.Counted) {
 			o.Asked = true
 			asked.Total, asked.Good = asked.Total+o.Total, asked.Good+o.Good
-			if first < 0 {
+			if first < 0 && !o.Early {
 				first = i
 			}
 		}
 	}
+	all.Total, all.Good = all.Total-asked.Total, all.Good-asked.Good
 	if first < 0 {
 		return false
 	}
 	if guess == 0 {
 		c.trouble(a, Unpaired, c.witness(&c.Orphans[first]))
 	}
-	all.Total, all.Good = all.Total-asked.Total, all.Good-asked.Good
 	if failed = asked.Total > all.Total; failed {
 		for i := range c.Orphans {
 			if o := &c.Orphans[i]; o.Account == a && o.At == m {
-				o.Failed = o.Asked
+				o.Failed = o.Asked && !o.Early
 			}
 		}
 		c.Orphans[first].Rest = *all
@@ -321,10 +363,10 @@ func (c *Counter) question(a int32, m budget.Minute, guess float64, all *Tally) 
 
 // witness returns a series that names what is missing: a good one or, without any, one of the
 // total.
-func (c *Counter) witness(o *Orphan) int32 {
+func (v view) witness(o *Orphan) int32 {
 	witness := int32(-1)
-	for _, s := range c.index.byTarget[o.Target] {
-		routes := c.index.Series[s].Routes
+	for _, s := range v.index.byTarget[o.Target] {
+		routes := v.index.Series[s].Routes
 		if slices.Contains(routes, Route{o.Account, Good}) {
 			return s
 		}
@@ -341,7 +383,7 @@ func (c *Counter) witness(o *Orphan) int32 {
 // any more; where a series is back with a value that tells nothing, it stays so. Room is how many
 // events of the scrape itself nothing else says of that they were good. It returns how many of them
 // were good in scrapes before, beside those that count for the total, too.
-func (c *Counter) answer(a, target int32, ms int64, room float64, backs []back) float64 {
+func (c asking) answer(a, target int32, ms int64, room float64, backs []back) float64 {
 	moved, over := Tally{}, -room // over: what the scrape itself cannot hold
 	for i := range backs {
 		if b := &backs[i]; b.account == a {
@@ -377,21 +419,21 @@ func (c *Counter) answer(a, target int32, ms int64, room float64, backs []back) 
 }
 
 // tells reports whether what a scrape of a target shows of a good series tells of an orphan.
-func (c *Counter) tells(b *back, target int32, ms int64, o *Orphan) bool {
-	return o.Account == b.account && (o.Target == b.from || c.isOf(target, o.Target)) && o.MS > b.prev && o.MS <= ms && !c.restarted(target, o.MS-1, ms)
+func (v view) tells(b *back, target int32, ms int64, o *Orphan) bool {
+	return !o.Early && o.Account == b.account && (o.Target == b.from || v.isOf(target, o.Target)) && o.MS > b.prev && o.MS <= ms && !v.restarted(target, o.MS-1, ms)
 }
 
 // isGone reports whether a good series is gone that was gone in an orphan.
-func (c *Counter) isGone(o *Orphan, ms int64) bool {
-	return slices.ContainsFunc(c.index.byTarget[o.Target], func(s int32) bool {
-		cur := &c.Cursors[s]
-		return cur.MS > 0 && cur.MS < o.MS && cur.MS >= ms-missFor && cur.Flags&Heir == 0 && slices.Contains(c.index.Series[s].Routes, Route{o.Account, Good})
+func (v view) isGone(o *Orphan, ms int64) bool {
+	return slices.ContainsFunc(v.index.byTarget[o.Target], func(s int32) bool {
+		cur := &v.Cursors[s]
+		return cur.MS > 0 && cur.MS < o.MS && cur.MS >= ms-missFor && cur.Flags&Heir == 0 && slices.Contains(v.index.Series[s].Routes, Route{o.Account, Good})
 	})
 }
 
 // hand hands what a good series has shown to the orphans in question that it was missing in, and
 // returns how much that is.
-func (c *Counter) hand(b *back, target int32, ms int64, room float64) (moved Tally) {
+func (c asking) hand(b *back, target int32, ms int64, room float64) (moved Tally) {
 	var to []*Orphan
 	all, scrapes := max(0, room), 1.0
 	for i := range c.Orphans {
@@ -417,7 +459,7 @@ func (c *Counter) hand(b *back, target int32, ms int64, room float64) (moved Tal
 }
 
 // give adds to what is known of an orphan.
-func (c *Counter) give(o *Orphan, share Tally) {
+func (c asking) give(o *Orphan, share Tally) {
 	o.Total, o.Good = o.Total+share.Total, o.Good+share.Good
 	if !o.Asked {
 		c.change(o.Account, o.At, share)
@@ -426,7 +468,7 @@ func (c *Counter) give(o *Orphan, share Tally) {
 
 // renamed judges what a group shows of series that have gone on in it under other names, as if it
 // were a scrape.
-func (c *Counter) renamed(g *Group, pairs map[int32]int32, base map[int32]float64) {
+func (c asking) renamed(g *Group, pairs map[int32]int32, base map[int32]float64) {
 	byAccount, accounts := map[int32]*pair{}, []int32(nil)
 	var backs []back
 	for i, s := range g.Series {
@@ -468,7 +510,7 @@ func (c *Counter) renamed(g *Group, pairs map[int32]int32, base map[int32]float6
 			c.orphan(Orphan{Account: a, Target: g.Target, At: SlotOf(g.MS), MS: g.MS, Total: p.total - p.both, Good: p.good - p.both, Scrapes: 1, Counted: !asks})
 		}
 		for i := range c.Orphans {
-			if o := &c.Orphans[i]; asks && o.Account == a && o.Target == g.Target && o.MS > g.MS {
+			if o := &c.Orphans[i]; asks && !o.Early && o.Account == a && o.Target == g.Target && o.MS > g.MS {
 				o.Counted = false
 			}
 		}
@@ -477,7 +519,7 @@ func (c *Counter) renamed(g *Group, pairs map[int32]int32, base map[int32]float6
 
 // answered books an orphan of which everything is known. A guess is a sum of which nobody knows how
 // it lies in time.
-func (c *Counter) answered(o *Orphan, guessed bool) {
+func (c asking) answered(o *Orphan, guessed bool) {
 	own := Tally{Total: o.Total, Good: o.Good}
 	switch {
 	case !o.Asked:
@@ -503,16 +545,16 @@ func (c *Counter) answered(o *Orphan, guessed bool) {
 }
 
 // failed returns what is in question of a minute of which nothing is said.
-func (c *Counter) failed(a int32, at budget.Minute) *Orphan {
-	i := slices.IndexFunc(c.Orphans, func(o Orphan) bool { return o.Failed && o.Account == a && o.At == at })
+func (v view) failed(a int32, at budget.Minute) *Orphan {
+	i := slices.IndexFunc(v.Orphans, func(o Orphan) bool { return o.Failed && o.Account == a && o.At == at })
 	if i < 0 {
 		return nil
 	}
-	return &c.Orphans[i]
+	return &v.Orphans[i]
 }
 
 // change books events of the total and good ones in a minute.
-func (c *Counter) change(a int32, at budget.Minute, by Tally) {
+func (c asking) change(a int32, at budget.Minute, by Tally) {
 	if by == (Tally{}) {
 		return
 	}

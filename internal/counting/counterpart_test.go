@@ -195,3 +195,40 @@ func TestATotalWithoutItsCounterpart(t *testing.T) {
 		})
 	}
 }
+
+// TestATotalThatComesAfterItsGoodEvents: of some minutes the total comes later than it is waited
+// for, and its good events in time. Nobody hears of errors.
+func TestATotalThatComesAfterItsGoodEvents(t *testing.T) {
+	for _, until := range []int{14, 18, 45} {
+		index, got := &Index{}, notes{}
+		index.AddAccount(Info{ByGood: true})
+		for i := range int32(2) { // the second target is always in time
+			index.Meet(2*i, i, true, []Route{{0, Good}})
+			index.Meet(2*i+1, i, true, []Route{{0, Total}})
+		}
+		state := &State{Promises: []Promise{{Since: 2001}}}
+		c := NewCounter(state, index, got)
+		var held []Sample
+		asked := EndOf(2000 - 1)
+		for m := range 60 {
+			to := EndOf(budget.Minute(2000 + m))
+			var runs []Run
+			for q := range int64(4) {
+				s := Sample{asked + q*15_000 + 5_000, float64(1000 + 40*m + 10*int(q))}
+				runs = append(runs, Run{0, []Sample{s}}, Run{2, []Sample{s}}, Run{3, []Sample{s}})
+				if held = append(held, s); m < 13 || m >= until {
+					runs = append(runs, Run{1, held})
+					held = nil
+				}
+			}
+			c.Take(runs, Question{Since: asked, To: to, Now: to})
+			c.Decide(to)
+			asked = to
+		}
+		for m := budget.Minute(2010); m < 2058; m++ {
+			if s := got[m]; s != budget.Count(0, 80*budget.Unit) {
+				t.Errorf("minute %d is %+v", m-2000, s)
+			}
+		}
+	}
+}

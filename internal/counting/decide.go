@@ -85,7 +85,7 @@ func (c *Counter) settle(a int32, m budget.Minute, sum *Minute) {
 	}
 	acc.Carry = Tally{}
 	c.closeHole(a, m-1)
-	failed := info.ByGood && c.question(a, m, sum.Guess, &all)
+	failed := info.ByGood && asking{c}.question(a, m, sum.Guess, &all)
 	switch {
 	case failed && !acc.Hole.Open:
 		from := min(max(acc.empty(), m-between(acc)), m)

@@ -236,7 +236,7 @@ func (c *Counter) count(sc *scrape) {
 		}
 		sum += n
 	}
-	c.counterparts(target, ms)
+	asking{c}.counterparts(target, ms)
 	switch shows := gap > 0 || births != nil; {
 	case c.q.Since > 0 && ms <= c.q.Since && shows:
 		t.learnLate(c.q.Now, c.q.Now-ms, c.longest())
@@ -287,7 +287,7 @@ func (c *Counter) book(series int32, ms int64, n float64, from, gap int64, v flo
 			p.Sight = max(p.Sight, ms)
 		}
 		if c.index.Accounts[r.Account].ByGood {
-			c.note(series, r, ms, n, gap)
+			asking{c}.note(series, r, ms, n, gap)
 		}
 		if at <= acc.through() {
 			c.amend(series, r, at, ms, n, from, v)

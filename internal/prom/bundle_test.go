@@ -219,7 +219,7 @@ func TestMarks(t *testing.T) {
 	s.PutMinute(counting.Minute{At: m0 + 59, Sum: counting.Tally{Bad: 7}, Down: true})
 	s.Groups = []counting.Group{{Target: 3, MS: at(3590), From: at(3560), Since: at(3560), Next: at(3620), Bound: 12.5, Fresh: true, Series: []int32{18, 19}, Values: []float64{7, 9}, Start: at(3500), Created: []int64{at(3580), 0}}}
 	s.Targets[5].From = 3
-	s.Orphans = []counting.Orphan{{Target: 4, At: m0 + 58, MS: at(3500), Total: 9, Scrapes: 4, Asked: true, Failed: true}, {Target: 5, At: m0 + 59, MS: at(3560), Total: 9, Good: 4, Scrapes: 1, Counted: true}}
+	s.Orphans = []counting.Orphan{{Target: 4, At: m0 + 58, MS: at(3500), Total: 9, Scrapes: 4, Asked: true, Failed: true}, {Target: 5, At: m0 + 59, MS: at(3560), Total: 9, Good: 4, Scrapes: 1, Counted: true, Early: true}}
 	s.Primed, s.Read, s.Asked, s.lag = true, at(3612), at(3613), 5_000
 	mark := b.save(s)
 	if len(mark) > 800_000 {

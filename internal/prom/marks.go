@@ -134,6 +134,7 @@ func (b *bundle) save(s *state) []byte {
 		e.uint(uint64(i))
 		e.float(orphans[i].Good)
 		e.bool(orphans[i].Counted)
+		e.bool(orphans[i].Early)
 	})
 	return e.seal(bundleVersion)
 }
@@ -303,7 +304,10 @@ func (s *saved) more(d *reader) {
 		}
 		s.targets[i].From = int32(from) + 1
 	})
-	each(len(s.orphans), func(i uint64) { s.orphans[i].Good, s.orphans[i].Counted = d.float(), d.bool() })
+	each(len(s.orphans), func(i uint64) {
+		o := &s.orphans[i]
+		o.Good, o.Counted, o.Early = d.float(), d.bool(), d.bool()
+	})
 }
 
 // loadMark decodes the mark of a bundle.
