@@ -58,9 +58,9 @@ func backlog(rng *rand.Rand) (whole, early func(budget.Minute) budget.Slot, arri
 	return whole, early, arrives, start + at + 240
 }
 
-// TestNoEventIsChargedTwice: outages of several hours, of which the samples of one target come late,
-// by minutes or by an hour. Whatever is told of them and when, what the incidents of an SLO cost
-// adds up to no more than the bad events that there were.
+// TestNoEventIsChargedTwice: outages of several hours, of which the samples of one target come
+// late, by minutes or by an hour. Whatever is told of them and when, what the incidents of an SLO
+// cost adds up to no more than the bad events that there were.
 func TestNoEventIsChargedTwice(t *testing.T) {
 	spec := fullSpec(t)
 	late, burns := 0, 0

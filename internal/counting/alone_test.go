@@ -193,9 +193,9 @@ func (w aloneWorld) read(seed uint64) aloneRead {
 	return out
 }
 
-// TestFaultsAtOnceWithoutCounterpart: whatever befalls a process whose good series are missing while
-// its total goes on, nobody hears of errors that it did not have. Its minutes are right or unknown,
-// and where nothing is missing they are right.
+// TestFaultsAtOnceWithoutCounterpart: whatever befalls a process whose good series are missing
+// while its total goes on, nobody hears of errors that it did not have. Its minutes are right or
+// unknown, and where nothing is missing they are right.
 func TestFaultsAtOnceWithoutCounterpart(t *testing.T) {
 	unknown := 0
 	for seed := range uint64(*lives) {

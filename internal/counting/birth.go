@@ -176,8 +176,8 @@ func (c *Counter) verdict(g *Group, pairs map[int32]int32) {
 	}
 }
 
-// goOn books the events of a first value of a series that has gone on from a height. If it is a little
-// below, it is there for a moment, and its height stays.
+// goOn books the events of a first value of a series that has gone on from a height. If it is a
+// little below, it is there for a moment, and its height stays.
 func (c *Counter) goOn(series int32, ms int64, v, height float64, since int64) {
 	cur := &c.Cursors[series]
 	if v >= height {

@@ -31,8 +31,8 @@ import (
 // booked. So they are where a scrape was no question, but had missed a series that comes back: it
 // counts as it came meanwhile.
 //
-// Good events without the total of their target are early: they count in the minute of the sample of
-// the total that shows them.
+// Good events without the total of their target are early: they count in the minute of the sample
+// of the total that shows them.
 
 // Orphan is what scrapes of a target tell of an account in a minute while a good series of it is
 // gone.
@@ -154,7 +154,8 @@ func (c asking) counterparts(target int32, ms int64) {
 	c.paired, c.idle, c.backs = c.paired[:0], c.idle[:0], c.backs[:0]
 }
 
-// totalIsGone reports whether a scrape shows no total of an account that its target has shown before.
+// totalIsGone reports whether a scrape shows no total of an account that its target has shown
+// before.
 func (c asking) totalIsGone(a int32, ms int64) bool {
 	return slices.ContainsFunc(c.gone, func(s int32) bool {
 		return c.Cursors[s].MS >= ms-keepOrphans*minuteMs && slices.Contains(c.index.Series[s].Routes, Route{a, Total})
@@ -177,8 +178,8 @@ func (c asking) late(a, target int32, ms int64) {
 	c.change(a, SlotOf(ms), Tally{Good: good})
 }
 
-// room returns how many events of the total of a scrape are neither good by a series that was in the
-// scrape before nor by one of which nothing is in question.
+// room returns how many events of the total of a scrape are neither good by a series that was in
+// the scrape before nor by one of which nothing is in question.
 func (c asking) room(a int32, p pair) float64 {
 	room := p.total - p.good
 	for _, b := range c.backs {
