@@ -41,7 +41,7 @@ func (p pairing) forerunners(upto int64) (gone []int32, next int64) {
 	for _, s := range p.g.Series {
 		for _, r := range p.index.Series[s].Routes {
 			for _, o := range p.index.byAccount[r.Account] {
-				if t := p.index.targetOf(o); !p.g.Fresh && (t < 0 || t == p.g.Target || !p.isOf(t, p.g.Target)) {
+				if !p.g.Fresh && !p.wentUnder(o) {
 					continue
 				}
 				iv, ok := p.mayPrecede(o, seen)
@@ -58,6 +58,13 @@ func (p pairing) forerunners(upto int64) (gone []int32, next int64) {
 		}
 	}
 	return gone, next
+}
+
+// wentUnder reports whether a series is of another name by which the target of a group went since.
+// Of a handful of events the values of several targets tell nothing.
+func (p pairing) wentUnder(o int32) bool {
+	t := p.index.targetOf(o)
+	return t >= 0 && t != p.g.Target && p.isOf(t, p.g.Target) && p.bound(p.g.Target, p.g.MS, p.Cursors[o].MS) >= 2*slack
 }
 
 // mayPrecede reports whether a series stopped so shortly before a group that it may have gone on in
@@ -170,8 +177,8 @@ func (p pairing) succession(gone []int32) map[int32]int32 {
 			rank := [3]float64{float64(p.index.differ(s, o)), 0, math.Abs(d)}
 			switch {
 			case d >= 0:
-			case -d <= slack && !isReset(p.base(o), p.g.Values[i]): // it stands a little lower for a moment
-				rank[1] = 1
+			case p.index.targetOf(o) == p.g.Target && -d <= slack && !isReset(p.base(o), p.g.Values[i]):
+				rank[1] = 1 // the process stands a little lower for a moment
 			default:
 				rank[1] = 2
 			}
