@@ -6,6 +6,8 @@ import (
 	"iter"
 	"strconv"
 	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
 )
 
 // Kind is the sort of indicator.
@@ -97,6 +99,26 @@ type Counters struct {
 
 // Bare reports whether both are bare selectors, whose raw samples can be counted; nil is not.
 func (c *Counters) Bare() bool { return c != nil && c.Total.Bare() && c.Part.Bare() }
+
+// Job returns the value of the label `job` that the indicator's selectors ask for, which names where
+// its data come from; "" if it is not known.
+func (i *Indicator) Job() string {
+	all := []*Query{i.Total, i.Bad, i.Good, i.Histogram, i.Up}
+	if m := i.Minutes(); m != nil {
+		all = append(all, m.Query)
+	}
+	for _, q := range all {
+		if q == nil {
+			continue
+		}
+		for _, m := range q.Matchers {
+			if m.Name == "job" && m.Type == labels.MatchEqual {
+				return m.Value
+			}
+		}
+	}
+	return ""
+}
 
 // Counters returns the counters of an indicator; nil if it has none, as one of a histogram has.
 func (i *Indicator) Counters() *Counters {

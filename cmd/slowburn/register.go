@@ -18,11 +18,15 @@ type registerCmd struct {
 	Output string    `short:"o" help:"How to print: ${enum}." enum:"json, csv" default:"json"`
 	From   time.Time `help:"Only incidents that were open after this time." placeholder:"TIME"`
 	To     time.Time `help:"Only incidents that were open before this time." placeholder:"TIME"`
+	NoData bool      `name:"no-data" help:"Also missing data, in which nothing is known to have failed."`
 }
 
 // Run prints the incident register.
 func (c *registerCmd) Run(e *env) error {
 	q := url.Values{"from": {queried(c.From)}, "to": {queried(c.To)}}
+	if c.NoData {
+		q.Set("no_data", "true")
+	}
 	if c.Output == "csv" {
 		q.Set("format", "csv")
 		return c.copy(e, "register", q)

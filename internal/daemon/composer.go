@@ -80,6 +80,12 @@ func (c composer) Event(t incidents.Notification, shown outbox.Shown) []outbox.E
 	return entries
 }
 
+// Together reports whether pages and tickets of two budgets go to the same places.
+func (c composer) Together(a, b alerting.Input) bool {
+	return slices.Equal(c.routing.To(a.Spec, a.ID, alerting.Ticket), c.routing.To(b.Spec, b.ID, alerting.Ticket)) &&
+		slices.Equal(c.routing.To(a.Spec, a.ID, alerting.Page), c.routing.To(b.Spec, b.ID, alerting.Page))
+}
+
 // Act makes the messages about what somebody did. Beside chats an acknowledgement is news; what is
 // made louder or quieter comes with the next event.
 func (c composer) Act(d incidents.Done) []outbox.Entry {

@@ -243,6 +243,20 @@ func (b *budgets) InService(name string) []incidents.Budget {
 	return all
 }
 
+// Together implements incidents.World, as far as the SLO files say; see places.
+func (b *budgets) Together(x, y incidents.Budget) bool {
+	return x.Spec.Slack.Channel == y.Spec.Slack.Channel
+}
+
+// places are budgets of which the composer knows where they are told of.
+type places struct {
+	*budgets
+	composer Composer
+}
+
+// Together implements incidents.World.
+func (p places) Together(x, y incidents.Budget) bool { return p.composer.Together(x.Input, y.Input) }
+
 // wholeService returns a service in the form of an SLO without a name, which promises nothing of
 // its own; nil if the ID is not that of a service. Its terms are those of its first SLO.
 func wholeService(set *slo.Set, id slo.ID) *slo.Spec {

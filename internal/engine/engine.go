@@ -67,6 +67,8 @@ type Composer interface {
 	// TellsEach reports whether an act that holds for all that is told in a thread is told of each
 	// of these incidents. If not, nothing is composed of an echo.
 	TellsEach(alerting.Act) bool
+	// Together reports whether pages and tickets of two budgets go to the same places.
+	Together(a, b alerting.Input) bool
 	// Evidence tells what was found out about an open incident; Notification.Evidence is never nil.
 	Evidence(incidents.Notification) []outbox.Entry
 }

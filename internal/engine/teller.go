@@ -70,7 +70,7 @@ func (t teller) tell(ctx context.Context, book incidents.Book, all []story, now 
 // tellAnew tells stories, which were told with the book of before, with the book of now: those that
 // this may change. The others stand as they were told.
 func (t teller) tellAnew(ctx context.Context, was told, all []story, before, book incidents.Book, now time.Time) told {
-	anew, ok := incidents.Retell(t.world, before, was.book, book)
+	anew, ok := incidents.Retell(places{t.world, t.Composer}, before, was.book, book)
 	if !ok {
 		return t.tell(ctx, book, all, now)
 	}
@@ -127,13 +127,13 @@ func (t teller) tellAll(out *told, past incidents.Past, now time.Time) (outcomes
 		turns = append(turns, s.Turn)
 	}
 	book := out.book
-	if p, _ := try(func() { out.book, outcomes = book.Tell(t.world, turns, past, now) }); p == nil {
+	if p, _ := try(func() { out.book, outcomes = book.Tell(places{t.world, t.Composer}, turns, past, now) }); p == nil {
 		return outcomes
 	}
 	out.book, outcomes = book, make([]incidents.Outcome, len(turns))
 	for n := range turns {
 		p, stack := try(func() {
-			next, of := out.book.Tell(t.world, turns[n:n+1], past, now)
+			next, of := out.book.Tell(places{t.world, t.Composer}, turns[n:n+1], past, now)
 			out.book, outcomes[n] = next, of[0]
 		})
 		if s := &out.all[n]; p != nil {

@@ -535,6 +535,11 @@ func (v voice) Event(t incidents.Notification, shown outbox.Shown) []outbox.Entr
 	return v.slack.Event(notify.Facts{Notification: t, Target: notify.Target{Shown: shown}})
 }
 
+// Together reports whether budgets are told of in one channel.
+func (v voice) Together(a, b alerting.Input) bool {
+	return a.Spec.Slack.Channel == b.Spec.Slack.Channel
+}
+
 // Act makes the messages about an act.
 func (v voice) Act(d incidents.Done) []outbox.Entry { return v.slack.Act(d, notify.Target{}) }
 

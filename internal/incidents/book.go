@@ -31,6 +31,7 @@ type Book struct {
 	byBudget  index[slo.ID]                 // by ID
 	bySLO     index[slo.ID]                 // of all its budgets, the oldest first
 	byService index[string]                 // the oldest first
+	byRule    index[alerting.Rule]          // those of missing data, the oldest first
 	taken     map[string]int                // of threads: how many of the open ones somebody has acknowledged
 	acts      []alerting.Act                // on budgets and services, and not on an incident, oldest first
 	scoped    []alerting.Act                // of these, what decisions look at; there may be many changes, which they do not
@@ -257,6 +258,7 @@ type draft struct {
 	own struct {
 		threads, services map[string]bool
 		budgets, slos     map[slo.ID]bool
+		rules             map[alerting.Rule]bool
 	}
 }
 
@@ -314,6 +316,9 @@ func (d *draft) list(i *alerting.Incident) {
 	d.byBudget.add(d.open, d.own.budgets, i.SLO, i, byID)
 	d.bySLO.add(d.open, d.own.slos, i.SLO.Base(), i, oldestFirst)
 	d.byService.add(d.open, d.own.services, i.SLO.Service(), i, oldestFirst)
+	if i.Rule == alerting.RuleNoData {
+		d.byRule.add(d.open, d.own.rules, i.Rule, i, oldestFirst)
+	}
 }
 
 func (d *draft) unlist(i *alerting.Incident) {
@@ -324,6 +329,9 @@ func (d *draft) unlist(i *alerting.Incident) {
 	d.byBudget.remove(d.open, d.own.budgets, i.SLO, i, byID)
 	d.bySLO.remove(d.open, d.own.slos, i.SLO.Base(), i, oldestFirst)
 	d.byService.remove(d.open, d.own.services, i.SLO.Service(), i, oldestFirst)
+	if i.Rule == alerting.RuleNoData {
+		d.byRule.remove(d.open, d.own.rules, i.Rule, i, oldestFirst)
+	}
 }
 
 func (d *draft) setActs(all []alerting.Act) {
@@ -340,6 +348,7 @@ func (d *draft) copy() {
 	d.byThread, d.byBudget, d.bySLO, d.byService = clone(d.byThread), clone(d.byBudget), clone(d.bySLO), clone(d.byService)
 	d.own.threads, d.own.services = map[string]bool{}, map[string]bool{}
 	d.own.budgets, d.own.slos = map[slo.ID]bool{}, map[slo.ID]bool{}
+	d.byRule, d.own.rules = clone(d.byRule), map[alerting.Rule]bool{}
 }
 
 // clone copies a map, so that it may be written; nil becomes an empty one.

@@ -9,6 +9,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -71,6 +72,9 @@ func (w *world) InService(name string) []Budget {
 	return all
 }
 
+// Together implements World.
+func (w *world) Together(a, b Budget) bool { return a.Spec.Slack.Channel == b.Spec.Slack.Channel }
+
 // turn is what the evaluation of a budget came to.
 func (w *world) turn(id slo.ID, events ...alerting.Event) Turn {
 	return Turn{Budget: w.budgets[id], Events: events}
@@ -80,6 +84,14 @@ func (w *world) turn(id slo.ID, events ...alerting.Event) Turn {
 func event(at int, id slo.ID, kind alerting.Kind) alerting.Event {
 	return alerting.Event{
 		At: minute(at), SLO: id, Incident: string(id) + "/page", Kind: kind, Rule: alerting.RulePage, Severity: alerting.Page, Reason: alerting.BurnHigh,
+	}
+}
+
+// missing is the beginning of missing data of a budget.
+func missing(at, since int, id slo.ID) alerting.Event {
+	return alerting.Event{
+		At: minute(at), SLO: id, Incident: string(id) + "/no_data", Kind: alerting.Opened, Rule: alerting.RuleNoData, Severity: alerting.Ticket,
+		Reason: alerting.DataMissing, Since: minute(since),
 	}
 }
 
@@ -132,6 +144,61 @@ func TestJoins(t *testing.T) {
 		b, _ := (Book{}).Tell(w, []Turn{w.turn("search/d", again)}, want, t0)
 		if got := threads(b)["search/d/page"]; got != past {
 			t.Errorf("it is told in the thread of %s, want %s", got, past)
+		}
+	}
+}
+
+// TestMissingDataJoin: data that go missing for one cause are one story, whatever service they are
+// of: in the same minutes, or of the same source.
+func TestMissingDataJoin(t *testing.T) {
+	job := func(w *world, id slo.ID, name string) {
+		m, err := labels.NewMatcher(labels.MatchEqual, "job", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.budgets[id].Spec.SLI.Total = &slo.Query{Metric: "http_requests_total", Matchers: []*labels.Matcher{m}}
+	}
+	for _, c := range []struct {
+		what string
+		want string // the thread of the second, search/d, whose data are missing since minute 20
+		when int    // since when those of the first, shop/a, are missing
+		jobs [2]string
+		to   string // the channel of the second
+	}{
+		{"from the same minute on, two services", "shop/a/no_data", 20, [2]string{"shop", "search"}, ""},
+		{"two minutes later, as their scrapes are apart", "shop/a/no_data", 18, [2]string{"shop", "search"}, ""},
+		{"another source, later", "search/d/no_data", 12, [2]string{"shop", "search"}, ""},
+		{"the same source, later", "shop/a/no_data", 12, [2]string{"proxy", "proxy"}, ""},
+		{"of sources that are not known, later", "search/d/no_data", 12, [2]string{"", ""}, ""},
+		{"told elsewhere", "search/d/no_data", 20, [2]string{"shop", "search"}, "#search"},
+	} {
+		w := newWorld("shop/a", "shop/b", "search/d")
+		w.budgets["search/d"].Spec.Slack.Channel = c.to
+		for n, id := range []slo.ID{"shop/a", "search/d"} {
+			if c.jobs[n] != "" {
+				job(w, id, c.jobs[n])
+			}
+		}
+		turns := []Turn{
+			w.turn("search/d", missing(30, 20, "search/d")), w.turn("shop/a", missing(c.when+10, c.when, "shop/a")),
+			w.turn("shop/b", event(1, "shop/b", alerting.Opened)), // a burn that is open has nothing to do with it
+		}
+		if c.when == 20 {
+			turns[0], turns[1] = turns[1], turns[0]
+		}
+		b, all := (Book{}).Tell(w, turns, nil, t0)
+		if got := threads(b)["search/d/no_data"]; got != c.want {
+			t.Errorf("%s: told in the thread of %s, want %s", c.what, got, c.want)
+		}
+		if got := threads(b)["shop/b/page"]; got != "shop/b/page" {
+			t.Errorf("%s: the burn is told in the thread of %s", c.what, got)
+		}
+		for _, o := range all {
+			for _, n := range o.Notifications {
+				if c.when < 20 && n.Incident.ID == "search/d/no_data" && (n.Root != nil) != (c.want != n.Incident.ID) {
+					t.Errorf("%s: the root message shows %+v", c.what, n.Root)
+				}
+			}
 		}
 	}
 }

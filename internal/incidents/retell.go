@@ -82,23 +82,29 @@ func scopeOf(a alerting.Act, all []alerting.Act) string {
 	return a.About()
 }
 
-// widen adds to services those of which a book tells something in a thread with them. It is false
-// if there are no more.
+// widen adds to services those of which a book tells something in a thread with them, or whose data
+// are missing as theirs are, which joins threads of other services. It is false if there are no
+// more.
 func widen(services map[string]bool, b Book) (grown bool) {
 	for _, ids := range b.byThread {
-		touched, alone := false, true
-		for _, id := range ids {
-			service := b.open[id].SLO.Service()
-			touched, alone = touched || services[service], alone && services[service]
-		}
-		if touched && !alone {
-			grown = true
-			for _, id := range ids {
-				services[b.open[id].SLO.Service()] = true
-			}
-		}
+		grown = widenBy(services, b, ids) || grown
 	}
-	return grown
+	return widenBy(services, b, b.byRule[alerting.RuleNoData]) || grown
+}
+
+func widenBy(services map[string]bool, b Book, ids []string) bool {
+	touched, alone := false, true
+	for _, id := range ids {
+		service := b.open[id].SLO.Service()
+		touched, alone = touched || services[service], alone && services[service]
+	}
+	if !touched || alone {
+		return false
+	}
+	for _, id := range ids {
+		services[b.open[id].SLO.Service()] = true
+	}
+	return true
 }
 
 // standing returns a book in which some services stand as they do now, and all else as it was told.

@@ -37,6 +37,9 @@ func newInterruption(seed uint64) *interruption {
 	x.world.set = slo.NewSet(x.world.set.Specs, []*slo.Service{{Name: "service1", DependsOn: []slo.Dependency{{Service: "service0"}}}}, nil)
 	x.Shuffle(len(x.ids), func(i, j int) { x.ids[i], x.ids[j] = x.ids[j], x.ids[i] })
 	x.book = burning(x.world, x.ids[:6]...)
+	if x.IntN(3) == 0 {
+		x.book, _ = x.book.Tell(x.world, []Turn{x.world.turn(x.ids[6], missing(9, 1, x.ids[6]))}, nil, t0.Add(10*time.Minute))
+	}
 	for range x.IntN(3) {
 		x.act()
 	}
@@ -55,6 +58,9 @@ func newInterruption(seed uint64) *interruption {
 			events[0].Kind = alerting.Resolved
 		case x.IntN(3) == 0:
 			events[0].Reason = alerting.Unacknowledged
+		}
+		if x.IntN(4) == 0 {
+			events = append(events, missing(at, 1+x.IntN(4), id))
 		}
 		x.turns = append(x.turns, x.world.turn(id, events...))
 	}

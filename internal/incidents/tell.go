@@ -98,8 +98,11 @@ func (d *draft) apply(w World, t Turn, event alerting.Event, past Past) alerting
 
 // joins returns the incident in whose thread a new one is told, "" for its own: that of the burn
 // which it comes back from, or of the oldest burn of the same service that is open then and told in
-// the same channel.
+// the same places. Missing data join others that are missing for the same cause.
 func (b Book) joins(w World, t Turn, event alerting.Event, past Past) string {
+	if event.Rule == alerting.RuleNoData {
+		return b.missingWith(w, t, event)
+	}
 	if !event.Rule.Burns() {
 		return ""
 	}
@@ -114,7 +117,27 @@ func (b Book) joins(w World, t Turn, event alerting.Event, past Past) string {
 		if !i.Open || !i.Rule.Burns() || i.Unheard() {
 			continue
 		}
-		if on, _ := w.Budget(i.SLO); on.Measured && on.Spec.Slack.Channel == t.Spec.Slack.Channel {
+		if on, _ := w.Budget(i.SLO); on.Measured && w.Together(on, t.Budget) {
+			return i.Thread()
+		}
+	}
+	return ""
+}
+
+// sameOutage is how many minutes apart the data of different sources may go missing for one cause,
+// such as a network or a Prometheus that does not scrape.
+const sameOutage = 2
+
+// missingWith returns the oldest incident of missing data that a new one is told with: the data
+// come from the same source, or have been missing since the same time; "" if there is none.
+func (b Book) missingWith(w World, t Turn, event alerting.Event) string {
+	for _, id := range b.byRule[alerting.RuleNoData] {
+		i := b.open[id]
+		apart := event.Since - budget.MinuteOf(i.Onset)
+		on, _ := w.Budget(i.SLO)
+		switch {
+		case !i.Open || i.Unheard() || !on.Measured || !w.Together(on, t.Budget):
+		case max(apart, -apart) <= sameOutage, t.Spec.SLI.Job() != "" && on.Spec.SLI.Job() == t.Spec.SLI.Job():
 			return i.Thread()
 		}
 	}

@@ -17,6 +17,9 @@ type World interface {
 	Budget(id slo.ID) (Budget, bool)
 	// InService lists the measured budgets of a service.
 	InService(name string) []Budget
+	// Together reports whether what is told of two budgets reaches the same people in the same
+	// places, so that it can stand in one thread.
+	Together(a, b Budget) bool
 }
 
 // Budget is what the book may look at of a budget.

@@ -71,8 +71,14 @@ type Subject struct {
 // Recurring is how many months back an earlier incident of the same SLO counts as a hint.
 const Recurring = 6
 
-// New makes the entries of incidents, oldest first. Incidents that burned nothing, such as missing
-// data, are entered too: that nobody could see is a fact of its own.
+// Failed returns the entries without those of missing data, in which nothing is known to have
+// failed.
+func Failed(all []Entry) []Entry {
+	return slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return e.Incident.Rule == alerting.RuleNoData })
+}
+
+// New makes the entries of incidents, oldest first. Incidents of missing data are entered too: that
+// nobody could see is a fact of its own, which [Failed] leaves out.
 func New(incidents []Subject) []Entry {
 	var all []Entry
 	for _, r := range incidents {

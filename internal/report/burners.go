@@ -70,6 +70,9 @@ func (b *builder) attribute(s Subject) {
 			}
 			continue
 		}
+		if i.Rule == alerting.RuleNoData { // a notice of the data, no incident of the users
+			continue
+		}
 		if i.Last.Burn != nil {
 			burner.Incidents++
 		}

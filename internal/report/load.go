@@ -11,7 +11,7 @@ type Load struct {
 	Pages      int // incidents that paged, counted when they did
 	Tickets    int // incidents that opened as a ticket and did not become a page in the period
 	OutOfHours int
-	Unresolved int // incidents open at the end of the period
+	Unresolved int // incidents open at the end of the period; missing data are none
 	// Acknowledged are pages that somebody took on. Of the Judged ones, which ended, those are
 	// Precise that took at least the share of the budget that their alert is about.
 	Acknowledged    int
@@ -47,7 +47,7 @@ func (b *builder) alerts(s Subject) {
 	l := &b.Load
 	for _, i := range s.Incidents {
 		b.load(l, i)
-		if !i.Detected.IsZero() && !i.Detected.After(l.to) && (i.Resolved.IsZero() || i.Resolved.After(l.to)) {
+		if i.Rule != alerting.RuleNoData && !i.Detected.IsZero() && !i.Detected.After(l.to) && (i.Resolved.IsZero() || i.Resolved.After(l.to)) {
 			l.Unresolved++
 		}
 	}

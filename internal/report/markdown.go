@@ -196,8 +196,6 @@ func (r Report) incidentText(limit int) string {
 func (i Incident) cells(zone *time.Location) []string {
 	what, cost := string(i.Severity), []string{figures.Unknown, figures.Unknown}
 	switch {
-	case i.Rule == alerting.RuleNoData:
-		what = "no data"
 	case i.Rule == alerting.RuleDeclared && i.SLO.Name() == "":
 		what += ", declared"
 	default:

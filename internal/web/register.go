@@ -5,16 +5,21 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/register"
 )
 
 // register serves the incident register for regulators, as JSON in the usual envelope, or with
-// format=csv as a file.
+// format=csv as a file. With no_data=true it has what could not be seen, too.
 func (s *jsonAPI) register(w http.ResponseWriter, r *http.Request) {
 	p := params{q: r.URL.Query()}
 	from, to := p.time("from", time.Time{}), p.time("to", s.Now())
 	format := p.q.Get("format")
 	if format != "" && format != "json" && format != "csv" {
 		p.fail("format", "json or csv")
+	}
+	blind := p.q.Get("no_data") == "true"
+	if v := p.q.Get("no_data"); v != "" && v != "true" && v != "false" {
+		p.fail("no_data", "true or false")
 	}
 	if p.err == nil && s.Register == nil {
 		p.err = notFound("There is no register here.")
@@ -24,6 +29,9 @@ func (s *jsonAPI) register(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	entries, err := s.Register(r.Context(), from, to)
+	if !blind {
+		entries = register.Failed(entries)
+	}
 	if err != nil || format != "csv" {
 		s.answer(w, api.RegisterOf(entries), err)
 		return

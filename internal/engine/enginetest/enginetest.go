@@ -21,6 +21,9 @@ type Mute struct{}
 // Event composes nothing.
 func (Mute) Event(incidents.Notification, outbox.Shown) []outbox.Entry { return nil }
 
+// Together says that everything is told in one place.
+func (Mute) Together(alerting.Input, alerting.Input) bool { return true }
+
 // Act composes nothing.
 func (Mute) Act(incidents.Done) []outbox.Entry { return nil }
 

@@ -115,7 +115,7 @@ func (f message) root() Body {
 	}
 	state := f.state()
 	b := Body{Text: f.sentence(state, f.predicate()), Name: state + " · " + f.name(80)}
-	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)), section(f.dressLines(f.Lead()), f.fields()...))
+	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)+f.together()), section(f.dressLines(f.Lead()), f.fields()...))
 	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
 	b.Blocks = append(b.Blocks, f.evidence()...)
 	if c, ok := chart(burnChart(f.Notification)); ok {
@@ -125,22 +125,33 @@ func (f message) root() Body {
 		b.Mention = f.mentions()
 		b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
 	}
-	b.Blocks = append(b.Blocks, sectionIf(also(f.Others, f.More))...)
+	b.Blocks = append(b.Blocks, sectionIf(also(f.Incident.Rule, f.Others, f.More))...)
 	b.Blocks = append(b.Blocks, sectionIf(f.links())...)
 	b.Blocks = append(b.Blocks, f.controls()...)
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
 	return b
 }
 
+// together says in the heading how many more have no data for the same cause.
+func (f message) together() string {
+	if n := len(f.Others) + f.More; n > 0 && f.Incident.Rule == alerting.RuleNoData {
+		return " and " + figures.Count(n) + " more"
+	}
+	return ""
+}
+
 // maxAlso bounds how many incidents a root message names beside its own.
 const maxAlso = 15
 
 // also names what else is open in the thread.
-func also(others []alerting.Incident, more int) string {
+func also(rule alerting.Rule, others []alerting.Incident, more int) string {
 	if len(others) == 0 {
 		return ""
 	}
 	lines := []string{"*Also burning:*"}
+	if rule == alerting.RuleNoData {
+		lines[0] = "*Also without data:*"
+	}
 	for n, i := range others {
 		if n == maxAlso {
 			more += len(others) - n
