@@ -100,8 +100,8 @@ type Counters struct {
 // Bare reports whether both are bare selectors, whose raw samples can be counted; nil is not.
 func (c *Counters) Bare() bool { return c != nil && c.Total.Bare() && c.Part.Bare() }
 
-// Job returns the value of the label `job` that the indicator's selectors ask for, which names where
-// its data come from; "" if it is not known.
+// Job returns the value of the label `job` that the indicator's selectors ask for, which names
+// where its data come from; "" if it is not known.
 func (i *Indicator) Job() string {
 	all := []*Query{i.Total, i.Bad, i.Good, i.Histogram, i.Up}
 	if m := i.Minutes(); m != nil {

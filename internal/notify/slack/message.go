@@ -8,6 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -115,7 +116,7 @@ func (f message) root() Body {
 	}
 	state := f.state()
 	b := Body{Text: f.sentence(state, f.predicate()), Name: state + " · " + f.name(80)}
-	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)+f.together()), section(f.dressLines(f.Lead()), f.fields()...))
+	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)+besides(f.Notification)), section(f.dressLines(f.Lead()), f.fields()...))
 	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
 	b.Blocks = append(b.Blocks, f.evidence()...)
 	if c, ok := chart(burnChart(f.Notification)); ok {
@@ -132,9 +133,9 @@ func (f message) root() Body {
 	return b
 }
 
-// together says in the heading how many more have no data for the same cause.
-func (f message) together() string {
-	if n := len(f.Others) + f.More; n > 0 && f.Incident.Rule == alerting.RuleNoData {
+// besides says in the heading how many more have no data for the same cause.
+func besides(t incidents.Notification) string {
+	if n := len(t.Others) + t.More; n > 0 && t.Incident.Rule == alerting.RuleNoData {
 		return " and " + figures.Count(n) + " more"
 	}
 	return ""
