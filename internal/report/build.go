@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -331,10 +332,19 @@ func query(s Subject, from, to time.Time) string {
 	var forms []string // of a histogram there are two, of which a server answers one
 	for _, q := range all {
 		if q.What == all[len(all)-1].What {
-			forms = append(forms, strings.Join(strings.Fields(q.Text), " "))
+			forms = append(forms, pinned(strings.Join(strings.Fields(q.Text), " "), to))
 		}
 	}
 	return strings.Join(forms, " or ")
+}
+
+// pinned lets a query ask about a time whenever it is asked. Our own selectors name the time; an
+// expression of the house is taken at it by a subquery.
+func pinned(query string, at time.Time) string {
+	if strings.Contains(query, "@ ") {
+		return query
+	}
+	return "last_over_time((" + query + ")[1m:1m] @ " + strconv.FormatInt(at.Unix(), 10) + ")"
 }
 
 // finish orders what was collected and draws the conclusions.
