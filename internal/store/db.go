@@ -29,8 +29,9 @@ type Options struct {
 	// the step's. Every operation (commit, fold, begin, settle, supersede, prune, dropdays, forget)
 	// has the steps ".begin", ".commit" and ".done", the last after it took effect. Within a commit
 	// are .journal, .incidents, .acts, .evidence, .outbox, .marks, .facts, .reports and .verdicts,
-	// within a fold .days, .states and .journal; "open.migrate" is before a migration. It is for
-	// tests and may be nil.
+	// within a fold .days, .states and .journal; "open.migrate" is before a migration, and
+	// "checkpoint" before the write-ahead log of SQLite is copied into the file, beside everything
+	// else. It is for tests and may be nil.
 	Fault func(op string) error
 }
 
@@ -92,6 +93,10 @@ type backend interface {
 	// newest such tick was that a process before has left.
 	noteTick(at time.Time)
 	lost() time.Time
+	// wrote is called after each transaction that wrote, and may tidy up beside the next ones; rest
+	// waits for that.
+	wrote(*connections)
+	rest()
 	close() error
 }
 
@@ -158,6 +163,7 @@ func (db *connections) tryOnce(ctx context.Context, term *Term, pool *sql.DB, op
 	if err := tx.Commit(); err != nil {
 		return db.unclear(err)
 	}
+	db.backend.wrote(db)
 	return db.fault(op + ".done")
 }
 
@@ -233,6 +239,9 @@ func (db *connections) Path() string { return db.path }
 func (db *connections) Close() error {
 	if t := db.term.Load(); t != nil {
 		t.Resign()
+	}
+	if db.backend != nil {
+		db.backend.rest()
 	}
 	var errs []error
 	for _, pool := range []*sql.DB{db.r, db.view, db.pump, db.w} { // the writer last: it tidies up the write-ahead log

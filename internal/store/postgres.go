@@ -298,6 +298,10 @@ func (s *server) noteTick(at time.Time) {
 
 func (s *server) lost() time.Time { return timeOf(s.newest.Load()) }
 
+func (*server) wrote(*connections) {}
+
+func (*server) rest() {}
+
 func (s *server) close() error { return nil }
 
 // About is what can be said of a server.

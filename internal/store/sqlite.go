@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -25,6 +26,7 @@ type file struct {
 	held *os.File    // the file itself, locked as well; it must stay open for as long as SQLite has it
 	info os.FileInfo // of the file that was opened
 	seen time.Time   // when the newest tick of the process before was, as the lock's file has it
+	tidier
 }
 
 // Open opens the store at path, and creates it, with its directory, if there is none. Only one
@@ -171,7 +173,8 @@ func inspectHeader(head []byte) error {
 func (db *connections) connect(readOnly bool) error {
 	common := "_pragma=busy_timeout(5000)&_pragma=cell_size_check(1)&_txlock=immediate"
 	reading := common + "&_pragma=query_only(1)"
-	writing := common + "&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=journal_size_limit(67108864)"
+	writing := common + "&_pragma=journal_mode(wal)&_pragma=synchronous(full)" +
+		fmt.Sprintf("&_pragma=journal_size_limit(%d)&_pragma=wal_autocheckpoint(%d)", tidyAbove, mostLogged/pageSize)
 	if readOnly {
 		reading += "&mode=ro"
 		writing = reading
@@ -187,6 +190,53 @@ func (db *connections) connect(readOnly bool) error {
 	}
 	db.r.SetMaxOpenConns(4)
 	return db.w.Ping()
+}
+
+// The write-ahead log is copied into the file once it is larger than tidyAbove: behind a commit and
+// beside the next ones, since a storm's log takes as long to copy as it took to write. After that
+// the next commit begins the log anew, and cuts it to that size. If commits come so fast that the
+// copy never catches up with them, one of them does it itself when there is more than mostLogged.
+const (
+	pageSize   = 4 << 10
+	tidyAbove  = 4 << 20
+	mostLogged = 256 << 20
+)
+
+// tidier copies the write-ahead log into the file, once at a time.
+type tidier struct {
+	mu           sync.Mutex
+	busy, closed bool
+	running      sync.WaitGroup
+}
+
+// wrote lets the log be copied, if it is long enough and that is not being done.
+func (f *file) wrote(db *connections) {
+	log, err := os.Stat(f.path + "-wal")
+	if err != nil || log.Size() <= tidyAbove {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.busy || f.closed {
+		return
+	}
+	f.busy = true
+	f.running.Go(func() {
+		if db.fault("checkpoint") == nil {
+			_, _ = db.r.Exec("pragma wal_checkpoint(passive)") // what it could not do is done after another commit
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.busy = false
+	})
+}
+
+// rest waits for what is running, and lets nothing begin any more.
+func (t *tidier) rest() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.running.Wait()
 }
 
 func dsn(path, query string) string {
