@@ -64,21 +64,6 @@ const (
 	GateUnknown Gate = "unknown"
 )
 
-// Meaning returns what a state allows, in a sentence.
-func (g Gate) Meaning() string {
-	switch g {
-	case GateOpen:
-		return "Release as usual."
-	case GateCaution:
-		return "Little budget is left: ask the owner of the service first, and release only what is small, can be rolled back, or makes it more reliable."
-	case GateFrozen:
-		return "Only fixes of reliability and security are released, until the budget has recovered."
-	case GateExempt:
-		return "The policy does not bind for now: somebody has taken the responsibility."
-	}
-	return "Nobody can say how much budget is left, and unknown is not go."
-}
-
 // next returns the state that follows a state, for what is left of the budget now. The zero Gate
 // has no past.
 func (l Limits) next(now Gate, s budget.Status) Gate {
@@ -175,7 +160,7 @@ func Assess(in Input, st State, status budget.Status) Verdict {
 	switch {
 	case in.Policy == nil:
 		v.NoPolicy = true
-		v.Reason = "There is no error-budget policy: add policy: to the configuration."
+		v.Reason = "There is no error-budget policy to judge by: add policy: to the configuration."
 	case v.AsOf.IsZero():
 		v.Reason = "Nothing is known of this budget yet."
 	case !judgeable(v.Budget):

@@ -32,9 +32,9 @@ var notOfIncidents = []string{
 	// What the slash command says of budgets and of itself.
 	"What slowburn answers here; only you see it.", "There is no service and no SLO “",
 	"`/slowburn status` every budget, worst first; `status checkout` or `status checkout/availability` for some",
-	"`/slowburn gate checkout` may it be released?", "There is no budget yet. The first minutes are read about two minutes after the start.",
-	"no traffic in the window", "gap in the data", "There is no error-budget policy in the configuration, so slowburn forbids nothing.",
-	"The budget that decides is ", "* lets it pass, since ", "Since the onset, up to ",
+	"`/slowburn gate checkout` may it be released?",
+	"no traffic in the window",
+	"The budget that decides is ", "Since the onset, up to ",
 }
 
 // A receiver dresses sentences and makes none: whoever reads of an incident in two places reads the

@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -93,16 +94,11 @@ func (c *gateCmd) reserve(e *env) error {
 }
 
 func printGate(e *env, g api.Gate) error {
-	answer := "no"
-	switch {
-	case g.Go:
-		answer = "go"
-	case g.State == "caution":
-		answer = "needs approval"
-	case g.State == "unknown":
-		answer = "not known"
+	state := g.State
+	if answer := strings.ToLower(sentences.Answer(g.Go, alerting.Gate(g.State))); answer != state {
+		state += ", " + answer
 	}
-	fmt.Fprintf(e.out, "%s: %s, %s\n%s\n", cmp.Or(g.SLO, g.Service), g.State, answer, g.Reason)
+	fmt.Fprintf(e.out, "%s: %s\n%s\n", cmp.Or(g.SLO, g.Service), state, g.Reason)
 	if g.Go || g.State != "open" { // an open gate may still be closed to an experiment
 		fmt.Fprintln(e.out, g.Meaning)
 	}
@@ -110,10 +106,10 @@ func printGate(e *env, g api.Gate) error {
 		fmt.Fprintf(e.out, "Since: %s\n", figures.UTC(*g.Since))
 	}
 	if g.Clears != "" {
-		fmt.Fprintf(e.out, "Clears: %s\n", g.Clears)
+		fmt.Fprintln(e.out, sentences.Clears, g.Clears)
 	}
 	if p := g.Permit; p != nil {
-		fmt.Fprintf(e.out, "Permitted by %s (%s, key %s): %s\n", p.By, p.Kind, p.Key, p.Reason)
+		fmt.Fprintf(e.out, "%s (key %s)\n", p.Text, p.Key)
 	}
 	if len(g.Budgets) == 0 {
 		return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -63,7 +64,7 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 		return false, cannotFindOut(fmt.Errorf("there is no SLO %q%s", c.Which, meant(c.Which, known)))
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(e.err, "slowburn: there is no budget yet; the first minutes are read about two minutes after the start")
+		fmt.Fprintln(e.err, "slowburn:", sentences.NoBudgets)
 	}
 	slices.SortStableFunc(all, worseFirst)
 	for _, s := range all {

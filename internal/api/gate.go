@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // Gate is the verdict of the error-budget policy on a service, or on one of its SLOs: that of the
@@ -35,16 +36,17 @@ type Permit struct {
 	Reason string     `json:"reason"`
 	At     time.Time  `json:"at"`
 	Until  *time.Time `json:"until"` // null if it does not end by itself
+	Text   string     `json:"text"`  // all of it in words
 }
 
 // GateOf converts a verdict of the error-budget policy.
 func GateOf(v alerting.Verdict) Gate {
 	g := Gate{
-		Service: v.Service, SLO: string(v.SLO), State: string(v.Gate), Go: v.Go, Reason: v.Reason, Meaning: v.Gate.Meaning(),
+		Service: v.Service, SLO: string(v.SLO), State: string(v.Gate), Go: v.Go, Reason: v.Reason, Meaning: sentences.Allows(v.Gate),
 		Account: accountOf(v.Budget), Coverage: v.Budget.Coverage, Estimated: v.Budget.Estimated(), AsOf: TimeOrNull(v.AsOf), Since: TimeOrNull(v.Since), Clears: v.Clears, ClearsAt: TimeOrNull(v.ClearsAt),
 	}
 	if a := v.Permit; a != nil {
-		g.Permit = &Permit{Key: a.Key, Kind: string(a.Kind), By: a.By, Reason: a.Text, At: a.At.UTC(), Until: TimeOrNull(a.Until)}
+		g.Permit = &Permit{Key: a.Key, Kind: string(a.Kind), By: a.By, Reason: a.Text, At: a.At.UTC(), Until: TimeOrNull(a.Until), Text: sentences.Permitted(*a).String()}
 	}
 	return g
 }

@@ -1,7 +1,6 @@
 package sentences
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -75,25 +74,6 @@ func ToldIn(i alerting.Incident) Text {
 		return say("It burned together with ", incident(i.Group), ", in whose thread it is told.")
 	}
 	return nil
-}
-
-// Permit says what somebody lets pass which the error-budget policy would stop: a service, or an
-// SLO. It is without the reason, which is the person's.
-func Permit(a alerting.Act) Text {
-	verb := " is exempt from the error-budget policy "
-	if a.Kind == alerting.Override {
-		verb = " may be released against the error-budget policy "
-	}
-	until := say("until it is taken back")
-	if !a.Until.IsZero() {
-		until = Until(a.Until)
-	}
-	return say(strong(cmp.Or(string(a.SLO), a.Service)), verb, until, ", says ", foreign(a.By), ".")
-}
-
-// Responsible says who lets pass what the policy would stop.
-func Responsible(by string) string {
-	return "is exempt from the freeze: " + by + " has taken the responsibility"
 }
 
 // Abort says which experiment has to end, and why.

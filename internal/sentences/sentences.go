@@ -136,7 +136,7 @@ func (f Facts) did() string {
 func (f Facts) gatePredicate() string {
 	switch f.Event.Reason {
 	case alerting.PolicyFrozen:
-		return "has spent its error budget; only fixes of reliability and security are released"
+		return "has spent its error budget; " + onlyFixes
 	case alerting.PolicyThawed:
 		left := f.left()
 		if f.Status.Left() < 0 {
@@ -355,13 +355,10 @@ func (f Facts) why() string {
 
 // Tier returns what kind of alert it is: a page, a ticket or a gap in the data.
 func (f Facts) Tier() string {
-	switch {
-	case f.Event.Rule == alerting.RuleNoData:
-		return "gap in the data"
-	case f.Loud() == alerting.Page:
-		return "page"
+	if f.Event.Rule == alerting.RuleNoData {
+		return gap
 	}
-	return "ticket"
+	return word(f.Loud())
 }
 
 // Declared says what a person has declared, and what it has taken of the budget as far as that is

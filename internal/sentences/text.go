@@ -48,6 +48,9 @@ func say(all ...any) Text {
 	return t
 }
 
+// sentence lets a clause begin a sentence.
+func sentence(clause string) string { return strings.ToUpper(clause[:1]) + clause[1:] }
+
 func strong(words string) Part { return Part{Words: words, Strong: true} }
 
 func foreign(words string) Part { return Part{Words: words, Foreign: true} }

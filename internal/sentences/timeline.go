@@ -1,8 +1,6 @@
 package sentences
 
 import (
-	"strings"
-
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -182,7 +180,7 @@ func (f Facts) Reminder() Text {
 	if s == "" {
 		return nil
 	}
-	return say(strings.ToUpper(s[:1]) + s[1:] + ".")
+	return say(sentence(s) + ".")
 }
 
 func soFar(e alerting.Event) string {

@@ -104,14 +104,18 @@ func postmortemPage(ctx context.Context, s *site, id string) (string, page, erro
 	return "document", page{Title: v.Title, Here: here.Here, Body: v}, nil
 }
 
-// linked returns a text with links to the pages of the incidents that it names; "" for no text.
-func (s *site) linked(t sentences.Text) (m markup) {
+// linked returns a text with its times, and links to the pages of the incidents that it names; ""
+// for no text.
+func (l links) linked(t sentences.Text) (m markup) {
 	for _, p := range t {
-		if p.Incident != "" {
-			m += s.incidentLink(p.Incident, p.Words)
-			continue
+		switch {
+		case p.Incident != "":
+			m += l.incidentLink(p.Incident, p.Words)
+		case !p.At.IsZero():
+			m += stamp(p.At)
+		default:
+			m += text(p.Words)
 		}
-		m += text(p.Words)
 	}
 	return m
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -221,7 +222,7 @@ func stateOptions(states map[string]int) []option {
 	for _, g := range grades {
 		all = append(all, option{g.Key, g.Word + " (" + figures.Count(states[g.Key]) + ")", "Budget"})
 	}
-	for _, g := range []alerting.Gate{alerting.GateOpen, alerting.GateCaution, alerting.GateFrozen, alerting.GateExempt, alerting.GateUnknown} {
+	for _, g := range sentences.Gates {
 		if n := states[gatePrefix+string(g)]; n > 0 {
 			all = append(all, option{gatePrefix + string(g), string(g) + " (" + figures.Count(n) + ")", "Gate"})
 		}

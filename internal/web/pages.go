@@ -11,7 +11,9 @@ import (
 
 	"github.com/yuin/goldmark"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -38,7 +40,9 @@ func newPages(prefix string) *pages {
 	funcs := template.FuncMap{
 		"navigation": func() any { return navigation }, "at": func(path string) string { return prefix + path }, "stamp": stamp, "duration": figures.Duration,
 		"slo": func(id slo.ID) string { return prefix + budgetPath(id) }, "incident": func(id string) string { return prefix + incidentPath(id) },
-		"service": func(name string) string { return prefix + servicePath(name) }, "figure": figureOf, "badge": badge, "gateBadge": gateBadge,
+		"service": func(name string) string { return prefix + servicePath(name) }, "figure": figureOf, "badge": badge, "gateBadge": gateBadge, "dress": links{prefix}.linked,
+		"allows": sentences.Allows, "clears": func() string { return sentences.Clears }, "permitted": func(a *alerting.Act) sentences.Text { return sentences.Permitted(*a) },
+		"standing": sentences.Standing, "ended": endedBadge, "gates": legendOfGates, "noBudgets": func() string { return sentences.NoBudgets },
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))
 	p := &pages{byName: map[string]*template.Template{}, markdown: newMarkdown()}

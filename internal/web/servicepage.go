@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -46,7 +47,7 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	}
 	v.Parts = []part{
 		{Heading: "Open incidents", Table: s.incidentTable(open), Empty: "None."},
-		{Heading: "SLOs", Table: o.Table, Empty: "There are no budgets yet. They appear with the first evaluation."},
+		{Heading: "SLOs", Table: o.Table, Empty: sentences.NoBudgets},
 		s.signalPart(context.WithoutCancel(r.Context()), v.Service),
 	}
 	if len(v.Service.DependsOn) > 0 {
@@ -84,7 +85,7 @@ func (s *site) dependencyTable(all []slo.Dependency) table {
 				if burns != "" {
 					burns += "<br>"
 				}
-				burns += s.incidentLink(i.ID, string(i.SLO)+": "+nameOf(i)+" since "+figures.UTC(i.Onset))
+				burns += s.incidentLink(i.ID, string(i.SLO)+": "+sentences.Standing(i).String())
 				state = badge(stateKey(i), "burns")
 			}
 		}

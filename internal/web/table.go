@@ -187,6 +187,22 @@ func incidentState(i alerting.Incident) markup {
 	return state
 }
 
+// endedBadge says how an incident is over. It is green only if it has recovered.
+func endedBadge(i alerting.Incident) markup {
+	if i.Last.Reason.Recovered() {
+		return badge("good", sentences.Ended(i))
+	}
+	return badge("unknown", sentences.Ended(i))
+}
+
+// legendOfGates returns the gates as they are shown where they are explained.
+func legendOfGates() (all []alerting.Verdict) {
+	for _, g := range sentences.Gates {
+		all = append(all, alerting.Verdict{Gate: g, Go: g == alerting.GateOpen})
+	}
+	return all
+}
+
 // gateKeys colour the states of the gate.
 var gateKeys = map[alerting.Gate]string{
 	alerting.GateOpen: "good", alerting.GateCaution: "low", alerting.GateFrozen: "spent", alerting.GateExempt: "exempt", alerting.GateUnknown: "unknown",

@@ -66,17 +66,18 @@ func forecast(b *engine.Budget) figure {
 type grade struct {
 	Key, Word string
 	Order     int
+	Means     string
 }
 
 // The grades, worst first.
 var grades = []grade{
-	{"page", "Page", 0},
-	{"no-data", "No data", 1},
-	{"spent", "Spent", 2},
-	{"ticket", "Ticket", 3},
-	{"low", "Low", 4},
-	{"unknown", "Unknown", 5},
-	{"good", "Good", 6},
+	{"page", "Page", 0, "A page is open: the budget burns fast enough to wake somebody."},
+	{"no-data", "No data", 1, "The data are missing or cannot be read; nothing is decided."},
+	{"spent", "Spent", 2, "The whole budget of the window is gone."},
+	{"ticket", "Ticket", 3, "A ticket is open: the budget burns slowly, to be looked at in working hours."},
+	{"low", "Low", 4, "Less than " + figures.Basis(lowBelow) + " of the budget is left."},
+	{"unknown", "Unknown", 5, "No event has been seen in the window, or too little of it is known to say how large its budget is."},
+	{"good", "Good", 6, "None of these."},
 }
 
 // lowBelow is the share of the budget, in basis points, below which it is called low.

@@ -98,7 +98,7 @@ func statusBody(all []Standing, which string) Body {
 		return nothingCalled(which)
 	}
 	if len(all) == 0 {
-		return sections("There is no budget yet. The first minutes are read about two minutes after the start.")
+		return sections(sentences.NoBudgets)
 	}
 	slices.SortStableFunc(all, func(a, b Standing) int {
 		return cmp.Or(-cmp.Compare(a.urgency(), b.urgency()), cmp.Compare(a.Status.Remaining(), b.Status.Remaining()), cmp.Compare(a.ID, b.ID))
@@ -174,16 +174,9 @@ func (s Standing) line() string {
 		parts = append(parts, "data: "+escape(s.Data))
 	}
 	for _, i := range s.Open[:min(len(s.Open), 3)] {
-		parts = append(parts, tierOf(i)+" open since "+at(i.Alerted()))
+		parts = append(parts, dress(sentences.Standing(i)))
 	}
 	return strings.Join(parts, " · ")
-}
-
-func tierOf(i alerting.Incident) string {
-	if i.Rule == alerting.RuleNoData {
-		return "gap in the data"
-	}
-	return string(i.Severity)
 }
 
 // incidentsBody shows what is open, pages first.
@@ -210,7 +203,7 @@ func incidentsBody(open []alerting.Incident) Body {
 		case i.Severity == alerting.Page:
 			icon = "🔥"
 		}
-		lines = append(lines, icon+" *"+escape(string(i.SLO))+"* · "+tierOf(i)+" since "+at(i.Alerted())+" · "+code(i.ID))
+		lines = append(lines, icon+" *"+escape(string(i.SLO))+"* · "+dress(sentences.Standing(i))+" · "+code(i.ID))
 	}
 	return sections(figures.Plural(len(open), "open incident")+".", limited(lines, "`slowburn incidents --open` shows all")...)
 }
@@ -230,29 +223,25 @@ func gateBody(from Backend, scope string) Body {
 	case !ok:
 		return nothingCalled(scope)
 	case v.NoPolicy:
-		return sections("There is no error-budget policy in the configuration, so slowburn forbids nothing.")
+		return sections(escapeLong(v.Reason))
 	}
-	lines := []string{escapeLong(v.Gate.Meaning()), escapeLong(v.Reason)}
+	lines := []string{escapeLong(sentences.Allows(v.Gate)), escapeLong(v.Reason)}
 	if v.SLO != "" && string(v.SLO) != scope {
 		lines = append(lines, "The budget that decides is "+code(string(v.SLO))+".")
 	}
 	if v.Clears != "" {
-		lines = append(lines, "What clears it: "+escapeLong(v.Clears))
+		lines = append(lines, sentences.Clears+" "+escapeLong(v.Clears))
 	}
 	if p := v.Permit; p != nil {
-		lines = append(lines, "*"+person(*p)+"* lets it pass, since "+at(p.At)+": "+escape(p.Text))
+		lines = append(lines, dress(sentences.Permitted(*p)))
 	}
 	return sections(gateWord(v)+": "+escape(scope), lines...)
 }
 
 func gateWord(v alerting.Verdict) string {
-	switch {
-	case v.Go:
-		return "🟢 Go"
-	case v.Gate == alerting.GateCaution:
-		return "🟡 Ask first"
-	case v.Gate == alerting.GateFrozen:
-		return "🔴 Frozen"
+	icon := map[alerting.Gate]string{alerting.GateCaution: "🟡", alerting.GateFrozen: "🔴"}[v.Gate]
+	if v.Go {
+		icon = "🟢"
 	}
-	return "❔ Unknown"
+	return cmp.Or(icon, "❔") + " " + sentences.Answer(v.Go, v.Gate)
 }

@@ -592,12 +592,12 @@ func TestCommands(t *testing.T) {
 				text string
 				want []string
 			}{
-				{"status", []string{"2 budgets, 1 open incident, 1 unknown", "🔥 *checkout/availability* · 50.0 % of the budget left · page open since", "❔ *web/‹!channel&gt;*"}},
+				{"status", []string{"2 budgets, 1 open incident, 1 unknown", "🔥 *checkout/availability* · 50.0 % of the budget left · page, burning since", "❔ *web/‹!channel&gt;*"}},
 				{"status checkout/availability", []string{"1 budget, 1 open incident.", "🔥"}},
 				{"  STATUS   checkout", []string{"1 budget, 1 open incident."}},
 				{"status nowhere<!here>", []string{"There is no service and no SLO “nowhere‹!here&gt;”."}},
-				{"incidents", []string{"2 open incidents.", "page since", "`" + burning + "`"}},
-				{"gate checkout", []string{"🔴 Frozen: checkout", "The budget of ‹!here&gt; is spent.", "What clears it: At 5 % left.", "*‹@U0BEN&gt;* lets it pass"}},
+				{"incidents", []string{"2 open incidents.", "page, burning since", "`" + burning + "`"}},
+				{"gate checkout", []string{"🔴 Frozen: checkout", "The budget of ‹!here&gt; is spent.", "What clears it: At 5 % left.", "is exempt from the error-budget policy until it is taken back, says ‹@U0BEN&gt;"}},
 				{"gate", []string{"Which one?"}},
 				{"gate web", []string{"There is no service and no SLO “web”."}},
 				{"help", []string{"/slowburn incidents"}},

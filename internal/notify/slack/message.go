@@ -158,7 +158,7 @@ func also(rule alerting.Rule, others []alerting.Incident, more int) string {
 			more += len(others) - n
 			break
 		}
-		lines = append(lines, fmt.Sprintf("• %s · %s since %s", escape(plain(string(i.SLO), 100)), i.Loud(), at(i.Onset)))
+		lines = append(lines, fmt.Sprintf("• %s · %s", escape(plain(string(i.SLO), 100)), dress(sentences.Standing(i))))
 	}
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %s more", figures.Count(more)))

@@ -33,9 +33,9 @@ func (f message) gateBody() Body {
 		predicate = sentences.Responsible(plain(g.Permit.By, 80)) + "."
 	}
 	b := Body{Text: f.sentence(state, predicate), Name: state + " · " + f.name(80), Mention: written(f.Notify.Mention)}
-	lines := []string{dress(f.Promise()), escapeLong(g.Reason), escapeLong(g.Gate.Meaning()), escapeLong(g.Clears)}
+	lines := []string{dress(f.Promise()), escapeLong(g.Reason), escapeLong(sentences.Allows(g.Gate)), escapeLong(g.Clears)}
 	if a := g.Permit; a != nil {
-		lines = append(lines, "*"+escape(string(a.Kind))+"* by "+escape(a.By)+": "+escape(a.Text))
+		lines = append(lines, dress(sentences.Permitted(*a)))
 	}
 	lines = append(lines, dress(f.Late()), dress(f.Waiting()))
 	lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" })
