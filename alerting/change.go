@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -37,27 +36,6 @@ func (c Cost) Spent() float64 { return Account{Bad: c.Excess, Allowed: c.Budget.
 
 // CostText writes the share of the budget that went.
 func (c Cost) CostText() string { return c.Budget.CostOf(c.Excess) }
-
-// Sentence says what the change cost, and how sure that is.
-func (c Cost) Sentence() string {
-	what := "this " + c.Change.Change.Kind
-	switch {
-	case !c.Known:
-		return "Nothing is known of what " + what + " cost: there is no traffic to compare."
-	case c.Excess == 0 && c.Change.Kind == Experiment:
-		return "Nothing went wrong while " + what + " ran."
-	case c.Excess == 0:
-		return "No more went wrong after " + what + " than before it."
-	}
-	s := "After " + what + " " + c.CostText() + " of the budget went, beyond what went before it"
-	if c.Change.Kind == Experiment {
-		s = "While " + what + " ran, " + c.CostText() + " of the budget went"
-	}
-	if n := len(c.Shared); n > 0 {
-		s += "; " + figures.Plural(n, "other change") + " came so near that nobody can tell them apart"
-	}
-	return s + ". Correlated, not proven."
-}
 
 // Attribute finds what each change cost a budget, in the order in which the changes began, over the
 // minutes before to. Acts that are no changes, or of other services, or taken back, are passed

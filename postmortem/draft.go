@@ -157,7 +157,7 @@ func changes(f Facts) []SuspectCost {
 		if began.After(f.Incident.Last.Time()) || over.Before(f.Incident.Onset.Add(-changeBack)) {
 			continue
 		}
-		all = append(all, SuspectCost{ranking.Suspect{At: began.UTC(), What: a.Name(), Seen: ranking.Recorded, Link: a.Link}, c.Sentence()})
+		all = append(all, SuspectCost{ranking.Suspect{At: began.UTC(), What: a.Name(), Seen: ranking.Recorded, Link: a.Link}, sentences.Cost(c)})
 	}
 	slices.SortStableFunc(all, func(a, b SuspectCost) int { return a.At.Compare(b.At) })
 	return all
@@ -165,46 +165,16 @@ func changes(f Facts) []SuspectCost {
 
 // summary returns the incident in a few sentences, for a reader who reads nothing else.
 func summary(d Document) string {
-	i, o := d.Facts.Incident, d.Facts.Spec.Objective
-	id := markdown.Code(string(d.Facts.id()))
-	if i.Rule == alerting.RuleDeclared && i.Last.Burn == nil {
-		return "From " + figures.UTC(i.Onset) + until(i) + " " + id + " had an incident that a person declared: " + markdown.Text(i.Title()) +
-			". No alert has seen it, and what it cost is not known."
-	}
-	if i.Last.Burn == nil {
-		return "The data of " + id + " were missing from " + figures.UTC(i.Onset) + until(i) +
-			". While they were, nothing can be said about its users."
-	}
-	s := "From " + figures.UTC(i.Onset) + until(i) + " " + id + " burned its error budget: " +
-		figures.Events(d.Impact.Bad) + " of " + figures.Events(d.Impact.Total) + " events were bad (" +
-		figures.Share(d.Impact.Bad, d.Impact.Total) + "; the objective of " + figures.Objective(o) + " allows " +
-		figures.Allowed(o) + "), counted to " + figures.UTC(i.Last.Time()) + "."
-	if d.Impact.After != nil && d.Impact.After.Allowed > 0 {
-		s += " That is " + d.Impact.After.CostOf(d.Impact.Bad) + " of the budget of its window (" + figures.Window(d.Facts.Spec.Window()) + ")."
-	}
-	return s + " It was detected after " + figures.Duration(i.TimeToDetect()) + "."
-}
-
-// until writes how far the incident goes: to its end, or "on (still open …)".
-func until(i alerting.Incident) string {
-	switch {
-	case i.Open:
-		return " on (still open at " + figures.UTC(i.Last.Time()) + ")"
-	case i.Ended.IsZero():
-		return " to " + figures.UTC(i.Resolved)
-	}
-	return " to " + figures.UTC(i.Ended)
+	f := d.Facts
+	told := sentences.Story{Incident: f.Incident, Spec: f.Spec, Bad: d.Impact.Bad, Total: d.Impact.Total, Budget: d.Impact.After}
+	return markdown.Code(string(f.id())) + " " + markdown.Text(told.Predicate().String())
 }
 
 func timeline(f Facts, changes []SuspectCost) []Entry {
 	i := f.Incident
-	first := "the first minute that burned above the budget (onset)"
-	if i.Rule == alerting.RuleNoData {
-		first = "the first minute without data (onset)"
-	}
-	all := []Entry{{At: i.Onset.UTC(), Text: first}}
+	all := []Entry{{At: i.Onset.UTC(), Text: sentences.Onset(i.Rule) + " (onset)"}}
 	if !i.Open && !i.Ended.IsZero() {
-		all = append(all, Entry{At: i.Ended.UTC(), Text: "the end of the last minute that burned above the budget"})
+		all = append(all, Entry{At: i.Ended.UTC(), Text: sentences.End(i.Rule)})
 	}
 	for _, e := range i.Log {
 		all = append(all, Entry{At: e.Time(), Text: sentences.Event(e, f.Spec), Link: f.Links[e.Key()]})
@@ -213,7 +183,7 @@ func timeline(f Facts, changes []SuspectCost) []Entry {
 		all = append(all, Entry{At: a.At.UTC(), Text: a.By + " " + sentences.Deed(a)})
 	}
 	for _, c := range changes {
-		all = append(all, Entry{At: c.At.UTC(), Text: "change: " + c.What + " (" + c.Seen + "; correlated in time, not proven)", Link: c.Link})
+		all = append(all, Entry{At: c.At.UTC(), Text: "change: " + c.What + " (" + c.Seen + "; " + sentences.Correlation() + ")", Link: c.Link})
 	}
 	for _, u := range f.Upstream {
 		all = append(all, Entry{At: u.Onset.UTC(), Text: string(u.SLO) + ", which it depends on, began to burn"})

@@ -219,9 +219,9 @@ func (d Document) times(b *strings.Builder) {
 		rows = append(rows, []string{"Ended", d.when(t.Ended)})
 	}
 	b.WriteString(markdown.Table([]string{"", ""}, append(rows, []string{"Alert resolved", d.when(t.Resolved)})))
-	first, last := "the first minute that burned above the budget", "the end of the last minute that burned above the budget, which comes before the alert is resolved"
-	if d.Facts.Incident.Rule == alerting.RuleNoData {
-		first, last = "the first minute without data", "the data being back"
+	first, last := sentences.Onset(d.Facts.Incident.Rule), sentences.End(d.Facts.Incident.Rule)
+	if d.Facts.Incident.Rule != alerting.RuleNoData {
+		last += ", which comes before the alert is resolved"
 	}
 	resolve := "still open"
 	if !t.Resolved.IsZero() {
@@ -230,7 +230,7 @@ func (d Document) times(b *strings.Builder) {
 	b.WriteString("\n" + markdown.Table([]string{"Duration", ":", "From", "To"}, [][]string{
 		{"Time to detect (TTD)", figures.Duration(t.ToDetect), "the onset, " + first, "the alert"},
 		{"Time to acknowledge (TTA)", said(t.Acknowledged, figures.Duration(t.ToAcknowledge)), "the alert", "the first acknowledgement"},
-		{"Time to mitigate (TTM)", said(t.Mitigated, figures.Duration(t.ToMitigate)), "the onset", "a person saying that users no longer feel it"},
+		{"Time to mitigate (TTM)", said(t.Mitigated, figures.Duration(t.ToMitigate)), "the onset", "a person saying that " + sentences.Mitigated},
 		{"Time to resolve (TTR)", resolve, "the onset", last},
 	}))
 	if t.Mitigated.IsZero() && d.Facts.Incident.Last.Burn != nil {
@@ -395,10 +395,10 @@ func (d Document) changes(b *strings.Builder) {
 		b.WriteString(notCollected)
 		return
 	case len(c) == 0:
-		b.WriteString("Collected; nothing was recorded or seen near the onset.\n")
+		b.WriteString(sentences.NothingChanged + "\n")
 		return
 	}
-	b.WriteString("Correlated in time, not proven:\n\n")
+	b.WriteString(sentences.Correlated + "\n\n")
 	for _, k := range c {
 		gap := k.At.Sub(d.Times.Onset)
 		side := figures.Duration(gap) + " after the onset"
@@ -430,7 +430,7 @@ func (d Document) upstream(b *strings.Builder) {
 		b.WriteString("It depends on " + strings.Join(names, ", ") + ", by the files; nothing of that burned meanwhile.\n")
 		return
 	}
-	b.WriteString("These burned meanwhile, too. That is correlated, not proven:\n\n")
+	b.WriteString("These burned meanwhile, too. " + sentences.Correlated + "\n\n")
 	var rows [][]string
 	for _, u := range f.Upstream {
 		ended := d.when(u.Ended)
@@ -591,7 +591,7 @@ func (d Document) queries(b *strings.Builder) {
 	}
 	q := d.Queries[0]
 	b.WriteString("Over the time that is counted, from " + q.From.Format(time.RFC3339) + " to " + q.At.Format(time.RFC3339) + " (evaluate at " +
-		strconv.FormatInt(q.At.Unix(), 10) + "). Prometheus extrapolates to the ends of a range and slowburn counts every sample, so they may differ a little.\n")
+		strconv.FormatInt(q.At.Unix(), 10) + "). " + sentences.Extrapolates + "\n")
 	for _, q := range d.Queries {
 		b.WriteString("\n" + q.What)
 		if q.Note != "" {

@@ -33,6 +33,12 @@ type traits struct {
 	minutes func(*Indicator) *Minutes
 }
 
+// What is said of kinds beside their words, too.
+const (
+	NoTraffic = "does not say how much traffic there was"               // a ratio
+	OfSteps   = "Derived, minute by minute, from the SLOs of its steps" // a journey
+)
+
 var kinds = map[Kind]traits{
 	Events:  {words: "Events are counted from the raw samples of counters."},
 	Latency: {words: "An event is good when it took no longer than %s, counted from a histogram."},
@@ -46,7 +52,7 @@ var kinds = map[Kind]traits{
 	Ratio: {words: "Every minute weighs the same; the query says which share of it was bad.", minutes: func(i *Indicator) *Minutes {
 		return &Minutes{Query: i.Bad, Rates: true, Unbounded: true, form: "%s", share: func(v float64) float64 { return v }}
 	}},
-	Composed: {words: "Derived, minute by minute, from the SLOs of its steps (%s)."},
+	Composed: {words: OfSteps + " (%s)."},
 }
 
 func oneIf(yes bool) float64 {

@@ -104,13 +104,23 @@ func ParseQuery(text string) (*Query, error) {
 	return q, nil
 }
 
+// What is said of queries that others read, too.
+const (
+	RecordInner = "record the inner part by a rule"
+	NoMetric    = "the selector does not name one metric"
+	NoRange     = "does not say over which time it counts"
+	AtFixed     = "@ fixes the time, so every minute would get the same answer"
+	Offset      = "offset counts what happened at another time as if it happened now"
+	FixedRange  = "the fixed range %s stands beside %s, so the parts of the query are about different times"
+)
+
 // InspectQuery parses PromQL and says what no query of an SLO may contain. The query is nil if it
 // could not be parsed.
 func InspectQuery(written string) (*Query, []Remark) {
 	text := strings.TrimSpace(written)
 	lead := strings.Index(written, text)
 	if len(text) > MaxQuery {
-		return nil, []Remark{{0, "", fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), MaxQuery), "record the inner part by a rule"}}
+		return nil, []Remark{{0, "", fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), MaxQuery), RecordInner}}
 	}
 	remarks := variables(text)
 	if len(remarks) == 0 {
@@ -124,7 +134,7 @@ func InspectQuery(written string) (*Query, []Remark) {
 		return nil, shift(syntax(text, err), lead)
 	}
 	if deeper(expr, maxNesting) {
-		return nil, []Remark{{lead, "", fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), "record the inner part by a rule"}}
+		return nil, []Remark{{lead, "", fmt.Sprintf("the query is nested more than %d levels deep", maxNesting), RecordInner}}
 	}
 	q := &Query{Text: text}
 	if sel := selector(expr); sel != nil {
@@ -325,7 +335,7 @@ func SyntaxHint(message string) string {
 	case strings.Contains(message, "expected type range vector"):
 		return "give it a range: [" + WindowVariable + "]"
 	case strings.Contains(message, "in label matching, expected string"):
-		return `put the value in quotes: job="checkout"`
+		return `write job="checkout", with quotes`
 	case strings.Contains(message, "unexpected character"):
 		return `names with other characters than letters, digits and _ are written in quotes, inside of the braces: {"http.requests", "http.status"="200"}`
 	case strings.Contains(message, "unclosed") || strings.Contains(message, "unexpected end of input"):
@@ -427,7 +437,7 @@ func inspectSelector(v *parser.VectorSelector, alone bool) (out []Remark) {
 		return m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual && m.Value != ""
 	})
 	if !named && !alone {
-		out = append(out, Remark{int(v.PosRange.Start), "", "the selector does not name one metric", `write metric{label="value"}, everywhere in the expression`})
+		out = append(out, Remark{int(v.PosRange.Start), "", NoMetric, `write metric{label="value"}, everywhere in the expression`})
 	}
 	return out
 }
@@ -455,7 +465,7 @@ func inspectSteps(text string, s *parser.SubqueryExpr, around []parser.Node) []R
 		}
 	}
 	if steps > maxSteps && s.Range <= maxRange { // a longer range is refused anyway
-		return []Remark{{at, "", fmt.Sprintf("the inner part would be evaluated more than %d times a minute", maxSteps), "write a longer step or a shorter range, or record the inner part by a rule"}}
+		return []Remark{{at, "", fmt.Sprintf("the inner part would be evaluated more than %d times a minute", maxSteps), "write a longer step or a shorter range, or " + RecordInner}}
 	}
 	return nil
 }
@@ -479,9 +489,9 @@ func inspectNumber(n *parser.NumberLiteral) []Remark {
 func inspectTime(at posrange.Pos, offset time.Duration, fixed bool) []Remark {
 	switch {
 	case fixed:
-		return []Remark{{int(at), "", "@ fixes the time, so every minute would get the same answer", "remove the @ modifier"}}
+		return []Remark{{int(at), "", AtFixed, "remove the @ modifier"}}
 	case offset != 0:
-		return []Remark{{int(at), "", "offset counts what happened at another time as if it happened now", "remove the offset"}}
+		return []Remark{{int(at), "", Offset, "remove the offset"}}
 	}
 	return nil
 }
@@ -501,7 +511,7 @@ func inspectRange(text string, at posrange.PositionRange, length time.Duration) 
 	case length > maxRange:
 		return []Remark{{offset, "", fmt.Sprintf("a range of %s would be read every minute", ShortDuration(length)), "write [" + WindowVariable + "]; the ledger keeps the long sums itself"}}
 	case strings.Contains(text, WindowVariable):
-		return []Remark{{offset, "fixed-range", fmt.Sprintf("the fixed range %s stands beside %s, so the parts of the query are about different times", ShortDuration(length), WindowVariable), "write [" + WindowVariable + "] everywhere"}}
+		return []Remark{{offset, "fixed-range", fmt.Sprintf(FixedRange, ShortDuration(length), WindowVariable), "write [" + WindowVariable + "] everywhere"}}
 	}
 	return []Remark{{offset, "fixed-range", fmt.Sprintf("a fixed range of %s counts each event in several minutes", ShortDuration(length)), "write [" + WindowVariable + "]"}}
 }

@@ -38,10 +38,13 @@ type Mention struct{ text string }
 // String returns the mention as Slack reads it, such as <!subteam^S0123> or <@U0123>.
 func (m Mention) String() string { return m.text }
 
+// PeopleByID says why a mention is no name.
+const PeopleByID = "Slack knows people by ID, not by name"
+
 // ParseMention reads a mention. Its error says what to write after a semicolon.
 func ParseMention(s string) (Mention, error) {
 	if !mentionForm.MatchString(s) {
-		return Mention{}, fmt.Errorf("%q mentions nobody; write <@U0123> for a person, <!subteam^S0123> for a group, <!here> or <!channel>; Slack knows people by ID, not by name", s)
+		return Mention{}, fmt.Errorf("%q mentions nobody; write <@U0123> for a person, <!subteam^S0123> for a group, <!here> or <!channel>; %s", s, PeopleByID)
 	}
 	return Mention{s}, nil
 }

@@ -68,6 +68,9 @@ func (id ID) Name() string {
 // part of addresses, label values and file names, hence the plain letters.
 const NameForm = `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
 
+// NameRule says in words what NameForm is.
+const NameRule = "a name has letters a to z, digits, hyphens, points and underscores, and starts with a letter or digit"
+
 // Spec is one SLO as its owner wrote it, with defaults filled in. It is never changed after
 // loading.
 type Spec struct {

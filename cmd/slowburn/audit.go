@@ -93,9 +93,9 @@ func (c *auditCmd) open(e *env) (*store.DB, error) {
 func printAudit(e *env, a *api.Audit) error {
 	var all []string
 	if a.Whole {
-		all = append(all, "The log of acts is whole: "+figures.Plural(int(a.Acts), "act")+".")
+		all = append(all, sentences.Sentence(sentences.LogWhole)+": "+figures.Plural(int(a.Acts), "act")+".")
 	} else {
-		all = append(all, "The log of acts was changed by somebody else: "+figures.Plural(a.Found, "fault")+".")
+		all = append(all, sentences.Sentence(sentences.LogChanged)+": "+figures.Plural(a.Found, "fault")+".")
 	}
 	for _, f := range a.Faults {
 		all = append(all, "  "+f.Text)
@@ -114,7 +114,7 @@ func printAudit(e *env, a *api.Audit) error {
 func saying(a api.Act) string {
 	var all []string
 	if a.Damaged {
-		all = append(all, "the record of this act is damaged")
+		all = append(all, sentences.DamagedAct)
 	}
 	if a.Text != "" {
 		all = append(all, a.Text)

@@ -168,7 +168,7 @@ func (i *inspector) basics(ctx context.Context, f *facts) (found slo.Problems, e
 		case probe.Series == 0 && (part != "bad" || counters == nil): // a perfect service has no bad series
 			found = append(found, lint.Finding(f.spec, part, "no-data", "the query returns no data", i.hintOfNothing(ctx, q, f.tryIt(q))))
 		case ratio && probe.Value > 1:
-			found = append(found, lint.Finding(f.spec, part, "percent-ratio", fmt.Sprintf("the query is %s now, but a ratio goes from 0 to 1", figures.Value(probe.Value)), "divide by 100 if it is a percentage"))
+			found = append(found, lint.Finding(f.spec, part, "percent-ratio", fmt.Sprintf("the query is %s now, %s", figures.Value(probe.Value), lint.RatioRange), "divide by 100 if it is a percentage"))
 		case q.Bare() && !ratio:
 			f.series = max(f.series, probe.Value)
 		}

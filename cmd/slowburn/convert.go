@@ -197,9 +197,9 @@ func explain(notes file.Notes, s *slo.Spec, format string) {
 	note("", fmt.Sprintf("From %s, %s:%d.", format, s.File, s.Line))
 	switch {
 	case s.SLI.Kind == slo.Ratio:
-		note("sli.ratio", "A ratio does not say how much traffic there was. If there are counters behind it, write events.")
+		note("sli.ratio", "A ratio "+slo.NoTraffic+". If there are counters behind it, write events.")
 	case s.SLI.Kind == slo.Events && s.SLI.Total.Bare():
-		note("sli.events", "Bare counters, without rate or sum: every event is counted, from the raw samples.")
+		note("sli.events", "Bare counters, without rate or sum: every event is counted.")
 	case s.SLI.Kind == slo.Events:
 		note("sli.events", "Expressions, which Prometheus evaluates every minute: they have no single counter behind them.")
 	}

@@ -190,7 +190,7 @@ func (d *doctor) looksAt(spec *slo.Spec, pace prom.Pace) []api.Finding {
 	case pace.Late == 0:
 		return []api.Finding{scraped}
 	case pace.Late > most:
-		return []api.Finding{scraped, finding(stateWarn, "raise max_lateness of the SLO or of prometheus, or see why they are late", "%s", said)}
+		return []api.Finding{scraped, finding(stateWarn, "raise max_lateness of the SLO or of prometheus", "%s", said)}
 	}
 	return []api.Finding{scraped, finding(stateOK, "", "%s", said)}
 }

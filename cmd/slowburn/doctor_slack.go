@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 const partSlack = "slack"
@@ -25,10 +26,10 @@ func (d *doctor) slack(ctx context.Context) {
 	client, bot := receiver.(*slack.Client)
 	switch {
 	case receiver == nil:
-		d.add(stateOff, partSlack, "make an app from deploy/slack and set SLACK_BOT_TOKEN or slack.bot_token_file", "nobody is told: there is no bot token and no webhook")
+		d.add(stateOff, partSlack, "make an app from deploy/slack and set its token", "there is no bot token (SLACK_BOT_TOKEN or slack.bot_token_file) and no webhook")
 		return
 	case !bot:
-		d.add(stateWarn, partSlack, "a bot token gives all of it", "by webhook: no edits, no threads, no buttons, and a repeat after a broken connection")
+		d.add(stateWarn, partSlack, "", sentences.ByWebhook)
 		return
 	}
 	self, err := client.Identity(ctx)

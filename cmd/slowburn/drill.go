@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 type drillCmd struct {
@@ -72,7 +73,7 @@ func drillTable(e *env, p api.Paging) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(e.out, "%s of %s proven in the last seven days\n", figures.Count(p.Proven), figures.Plural(p.Routes, "route"))
+	_, err := fmt.Fprintln(e.out, sentences.Proven(p.Proven, p.Routes, len(p.Destinations)))
 	return err
 }
 

@@ -32,7 +32,7 @@ func (x *explanation) tell(w io.Writer, by string) error {
 	if x.Journey != nil {
 		fmt.Fprint(w, "It")
 		tellJourney(w, x.Journey)
-		fmt.Fprintln(w, "  It asks no queries of its own; explain a step for those.")
+		fmt.Fprintln(w, "  "+sentences.NoQueries)
 	}
 	x.tellQueries(w)
 	if x.Note != "" {
@@ -177,11 +177,7 @@ func (x *explanation) tellAlerts(w io.Writer) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	pages := "none"
-	if p.FalsePages > 0 {
-		pages = figures.Count(p.FalsePages)
-	}
-	_, err := fmt.Fprintf(w, "False pages: %s in %s simulated days of unrelated failures at half of the allowed error ratio.\n", pages, figures.Count(p.FalseDays))
+	_, err := fmt.Fprintln(w, sentences.FalsePages(p.FalsePages, p.FalseDays))
 	return err
 }
 

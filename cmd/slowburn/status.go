@@ -346,16 +346,12 @@ func tellEvidence(out io.Writer, all []json.RawMessage, open bool) error {
 	if err := json.Unmarshal(all[len(all)-1], &found); err != nil {
 		return cannotFindOut(fmt.Errorf("the evidence of the incident cannot be read: %w", err))
 	}
-	burns := "What burned"
-	if open {
-		burns = "What burns"
-	}
-	tellLines(out, burns, found.Burns.Sentences())
+	tellLines(out, sentences.Burns(open), found.Burns.Sentences())
 	var changes []string
 	for _, c := range found.Changes {
 		changes = append(changes, c.Sentence(found.Onset)+" "+c.Link)
 	}
-	tellLines(out, "What changed (correlated, not proven to be the cause)", changes)
+	tellLines(out, "What changed. "+sentences.Correlated, changes)
 	tellLines(out, "Golden signals", found.Lines())
 	var traces []string
 	for _, t := range found.Traces {

@@ -87,7 +87,7 @@ func readDuration(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is no duration: write one such as 20m, 1h30m, 7d or 4w", text)
 	}
 	if d < 0 {
-		return 0, errors.New("a duration cannot be negative")
+		return 0, fmt.Errorf("%q is negative: write one such as 20m", text)
 	}
 	return d, nil
 }

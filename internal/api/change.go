@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // NewChange is what is posted to /api/v1/changes: by a person, or by a pipeline. Only service, by,
@@ -99,7 +100,7 @@ func CostOf(c alerting.Cost) ChangeCost {
 	return ChangeCost{
 		SLO: string(c.SLO), From: c.From.UTC(), To: c.To.UTC(), Excess: IfKnown(Events(c.Excess), c.Known), Allowed: IfKnown(Events(c.Budget.Allowed), c.Known), Spent: IfKnown(c.Spent(), c.Known),
 		Projected: c.Budget.Projected, Estimated: c.Budget.Estimated,
-		Shared: append([]string{}, c.Shared...), Text: c.Sentence(),
+		Shared: append([]string{}, c.Shared...), Text: sentences.Cost(c),
 	}
 }
 

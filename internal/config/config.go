@@ -413,7 +413,7 @@ func (c *Config) readReports(v strictyaml.Value) {
 			continue
 		}
 		if seen[name] {
-			o.Get("name").Problem(fmt.Sprintf("there are two reports named %q", name), "a name may be used once: it keeps a report from being sent twice")
+			o.Get("name").Problem(fmt.Sprintf("there are two reports named %q", name), "call one of them another: it keeps a report from being sent twice")
 		}
 		seen[name] = true
 		schedule := report.NewSchedule(name, cron)

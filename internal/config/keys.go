@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -41,7 +42,7 @@ var (
 		schema.May("url", schema.Text("The server: Prometheus, Thanos, Mimir, Cortex or VictoriaMetrics.", schema.AddressForm).Standard(defaultPrometheusURL)),
 		schema.May("timeout", schema.Ref("duration", "How long a query may take.").Standard(slo.ShortDuration(defaultTimeout))),
 		schema.May("concurrency", concurrencyKey().Standard(defaultConcurrency)),
-		schema.May("max_lateness", schema.Ref("duration", "How long a sample that is overdue is waited for at most before its minute is decided without it.").Standard(slo.ShortDuration(defaultMaxLateness))),
+		schema.May("max_lateness", schema.Ref("duration", file.MaxLateness).Standard(slo.ShortDuration(defaultMaxLateness))),
 	).Add(httpKeys()...).AtStart()
 
 	storeKeys = schema.Object("Where slowburn keeps what it knows: in a file, or in a PostgreSQL. One of the three.",
@@ -108,8 +109,8 @@ var (
 	)
 
 	reportKeys = schema.Object("A report.",
-		schema.Need("name", schema.Text("Keeps a report from being sent twice, so each name may be used once.", schema.NotBlank, "weekly")),
-		schema.Need("schedule", schema.Text("When, as cron writes it: minute, hour, day of month, month, day of week.", schema.NotBlank, "0 9 * * MON")),
+		schema.Need("name", schema.Text("Keeps a report from being sent twice, so no two have the same.", schema.NotBlank, "weekly")),
+		schema.Need("schedule", schema.Text("When, "+crontime.Form+".", schema.NotBlank, "0 9 * * MON")),
 		schema.May("timezone", file.ZoneKey("The time zone of the schedule and of the period.")),
 		schema.May("channel", schema.Text("Where to.", slo.ChannelForm, "#reliability-leads").Or("the default channel")),
 		schema.May("team", schema.Text("Only the SLOs of this owner.", schema.NotBlank, "payments").Or("all of them")),

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
 	"github.com/slowburn-sre/slowburn/internal/schema"
@@ -30,7 +31,7 @@ var (
 	)
 
 	drillKeys = schema.Object("Drills on schedule: pages that are marked, to every destination of pages and tickets. `slowburn drill` makes one at once.",
-		schema.Need("schedule", schema.Text("When, as cron writes it: minute, hour, day of month, month, day of week.", schema.NotBlank, "0 10 * * TUE")),
+		schema.Need("schedule", schema.Text("When, "+crontime.Form+".", schema.NotBlank, "0 10 * * TUE")),
 		schema.May("timezone", file.ZoneKey("The time zone of the schedule.")),
 		schema.May("loud", schema.OnOff("Calls people as a page does, and asks them to acknowledge it.", false)),
 		schema.May("wait", schema.Ref("duration", "How long a loud one waits for an acknowledgement.").Standard(slo.ShortDuration(defaultDrillWait))),

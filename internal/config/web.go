@@ -123,7 +123,7 @@ func (c *Config) readWeb(v strictyaml.Value) {
 			case name == LocalToken:
 				t.Get("name").Problem("the name local is taken", "it is that of the token in web.local_token_file")
 			case seen[name]:
-				t.Get("name").Problem(fmt.Sprintf("there are two tokens named %q", name), "a name may be used once: the audit log tells them apart by it")
+				t.Get("name").Problem(fmt.Sprintf("there are two tokens named %q", name), "call one of them another: the audit log tells them apart by it")
 			}
 			seen[name], token.Name = true, name
 		}

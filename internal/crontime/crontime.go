@@ -96,6 +96,11 @@ func Zone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
+const fiveFields = "minute, hour, day of month, month, day of week"
+
+// Form says how a schedule is written.
+const Form = "as cron writes it: " + fiveFields
+
 // explain says in plain words what is wrong with an expression the parser refused.
 func explain(expression string, err error) string {
 	fields := strings.Fields(expression)
@@ -105,7 +110,7 @@ func explain(expression string, err error) string {
 	case len(fields) == 6:
 		return "has six fields; there are no seconds here, write: " + strings.Join(fields[1:], " ")
 	case len(fields) != 5:
-		return fmt.Sprintf("has %d fields instead of five: minute, hour, day of month, month, day of week", len(fields))
+		return fmt.Sprintf("has %d fields instead of five: %s", len(fields), fiveFields)
 	case strings.Contains(fields[4], "7"):
 		return "day of week 7 is not known here; Sunday is 0 or SUN"
 	}

@@ -31,6 +31,9 @@ var actKinds = map[alerting.ActKind]bool{
 	alerting.Override: false, alerting.Exempt: false, alerting.Changed: false, alerting.Experiment: false, alerting.Configured: false,
 }
 
+// NotAnAct refuses a kind of act, as a format.
+const NotAnAct = "%q is no act that can be done here."
+
 // checkAct checks what can be said about an act by itself.
 func checkAct(a alerting.Act, now time.Time) error {
 	needsIncident, known := actKinds[a.Kind]
@@ -38,7 +41,7 @@ func checkAct(a alerting.Act, now time.Time) error {
 	case a.Key == "" || a.Kind == "" || a.By == "":
 		return invalid("An act needs a key, a kind and somebody who does it.")
 	case !known:
-		return invalid("%q is no act that can be done here.", string(a.Kind))
+		return invalid(NotAnAct, string(a.Kind))
 	case len(a.Key) > maxActKey || len(a.Text) > maxActText || len(a.By) > maxActName || len(a.Who) > maxActName:
 		return invalid("A key, a name or a text is too long.")
 	case a.Received.Sub(a.At) > longestBack && slices.Contains(binding, a.Kind):

@@ -41,13 +41,22 @@ const (
 	answerLimit   = 64 << 10 // bytes that are read of an answer
 )
 
+// ParseAddress reads a web address. The error does not repeat it, as it may be a secret.
+func ParseAddress(what, address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%s is not an http or https address; write one that begins with https://", what)
+	}
+	return u, nil
+}
+
 // Encrypted refuses addresses to which no secret may be sent: anything but https, except on this
 // machine. The error does not repeat the address, which may itself be the secret.
 func Encrypted(what, address string) error {
-	u, err := url.Parse(address)
+	u, err := ParseAddress(what, address)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("%s is not an http or https address; write one that begins with https://", what)
+	case err != nil:
+		return err
 	case u.Scheme == "https" || isLoopback(u.Hostname()):
 		return nil
 	}

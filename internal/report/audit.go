@@ -3,6 +3,7 @@ package report
 import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // Audit is how the log of acts stands when a report is made. Its head, kept wherever the report
@@ -16,7 +17,7 @@ type Audit struct {
 // auditText says where the log ends, and what is wrong with it.
 func (r Report) auditText(int) string {
 	a := r.Audit
-	text := "No act is recorded yet.\n"
+	text := sentences.NoHead + "\n"
 	if a.Head != "" {
 		text = "**" + figures.Plural(int(a.Acts), "act") + "**, head " + markdown.Code(a.Head) + ": `slowburn audit --verify --head " + a.Head +
 			"` proves that none up to it was changed since.\n"

@@ -8,6 +8,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // changes adds what each change that began in the period cost one budget.
@@ -65,7 +66,7 @@ func (r Report) changeText(limit int) string {
 	}
 	head := []string{"When", "SLO", "Kind", "What", "Who", "Bad beyond before:", "Of its budget:"}
 	return s + "\n" + table(head, rows, limit) +
-		"\nEvents that went bad after a change beyond the share that did before it: correlated in time, not proven. An experiment's own spend is shown apart from that of services.\n"
+		"\n" + sentences.AfterChange + " An experiment's own spend is shown apart from that of services.\n"
 }
 
 func (r Report) deliveryText() string {

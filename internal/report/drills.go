@@ -6,6 +6,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // Drills is what the drills of the last seven days have proven. It stands apart: no drill is an
@@ -34,8 +35,7 @@ type Answer struct {
 // drillText says which routes are proven.
 func (r Report) drillText(limit int) string {
 	d := r.Drills
-	text := "**" + figures.Count(d.Proven) + " of " + figures.Plural(d.Routes, "route") + "** (a service's pages or tickets by one of " +
-		figures.Plural(d.Destinations, "destination") + ") proven by a drill in the last seven days. Drills count nowhere else in this report.\n"
+	text := sentences.Proven(d.Proven, d.Routes, d.Destinations) + " Drills count nowhere else in this report.\n"
 	var rows [][]string
 	for _, u := range d.Unproven {
 		last := "never"

@@ -9,6 +9,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -176,7 +177,7 @@ func (r Report) burnerText(limit int) string {
 		})
 	}
 	head := []string{"SLO", "Bad events:", "Of its budget:", "In incidents:", "Unattributed:", "Incidents:"}
-	return table(head, rows, limit) + "\nBad events of the period alone. In incidents and unattributed add up to all; unattributed are errors that no alert spoke of.\n"
+	return table(head, rows, limit) + "\nBad events of the period alone. In incidents and unattributed add up to all; unattributed " + sentences.Unattributed + ".\n"
 }
 
 func (r Report) incidentText(limit int) string {
@@ -301,7 +302,7 @@ func (r Report) traceText(int) string {
 	}
 	var b strings.Builder
 	b.WriteString("Each query asks Prometheus, at whatever time, for the share of bad events of a budget's window, as far back as it keeps its data. " +
-		"Prometheus extrapolates at the ends of a range and slowburn counts raw samples, so the last digits differ. Of a histogram the first half answers if it is a classic one, the second if it is native.\n")
+		sentences.Extrapolates + " Of a histogram the first half answers if it is a classic one, the second if it is native.\n")
 	for _, w := range r.Rows {
 		b.WriteString("\n" + markdown.Code(string(w.ID)) + ": SLI " + w.SLI() + " from " + figures.UTC(w.Budget.From) + " to " + figures.UTC(w.Budget.At) + ", " + w.InWindow.Coverage() + " known\n")
 		if w.Query != "" {

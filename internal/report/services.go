@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // Service is a service with its golden signals at the end of the period. Values are already written
@@ -68,7 +69,7 @@ func (b *builder) aboutCapacity() []Decision {
 	for _, s := range b.Services {
 		for _, g := range s.Signals {
 			if g.Soon {
-				all = append(all, Decision{Capacity, "", s.Name + ": " + g.What + " is at " + cmp.Or(g.Used, g.Now) + " and will be full " + g.Forecast + " if it goes on like this: more of it, or less load?"})
+				all = append(all, Decision{Capacity, "", s.Name + ": " + g.What + " is at " + cmp.Or(g.Used, g.Now) + " and will be full " + g.Forecast + ", " + sentences.OnTrend + ": more of it, or less load?"})
 			}
 		}
 	}

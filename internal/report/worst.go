@@ -6,6 +6,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -65,7 +66,7 @@ func (r Report) worstText(limit int) string {
 	if len(rows) == 0 {
 		return noBurn
 	}
-	note := "\nShare of good events in the worst window of each length. One long outage and many blips look alike over the week and differ here.\n"
+	note := "\nThe SLI of the worst window of each length. " + sentences.WorstWindows + "\n"
 	if part {
 		note += "\\* Looked for in a part of the period only: a young ledger has no more.\n"
 	}

@@ -36,7 +36,7 @@ func newCount(spec *slo.Spec, scrape time.Duration) (*count, error) {
 	case i.Kind != slo.Composed:
 		return nil, &Refusal{spec.ID(), fmt.Sprintf("an indicator of the kind %q cannot be written as rules", i.Kind)}
 	}
-	return nil, &Refusal{spec.ID(), "a journey is derived minute by minute from what is known of its steps, and a rule sees only sums over windows; write rules of its steps, or measure the journey as events"}
+	return nil, &Refusal{spec.ID(), "a journey is derived of each minute of its steps, and a rule sees only sums over windows; write rules of its steps, or measure the journey as events"}
 }
 
 // querier writes PromQL about one SLO.
@@ -97,7 +97,7 @@ func (q querier) counter(query *slo.Query) (func(time.Duration) string, error) {
 		}, nil
 	}
 	if !query.Windowed() {
-		return nil, &Refusal{q.spec.ID(), fmt.Sprintf("%s does not say over which time it counts: write %s as its range", query.Text, slo.WindowVariable)}
+		return nil, &Refusal{q.spec.ID(), fmt.Sprintf("%s %s: write %s as its range", query.Text, slo.NoRange, slo.WindowVariable)}
 	}
 	summed, perSecond := isSum(query.Expr(), q.spec.By), query.Gain() == slo.PerSecond
 	return func(w time.Duration) string {

@@ -22,7 +22,7 @@ func (f Facts) Act(a alerting.Act, others int) []Text {
 	case alerting.Silence:
 		t = say(who, " has silenced this ", Until(a.Until), ". It is still counted, and this thread goes on.")
 	case alerting.Mitigated:
-		t = say(who, " says that users no longer feel it, since ", moment(a.At), ".")
+		t = say(who, " says that "+Mitigated+", since ", moment(a.At), ".")
 	case alerting.Undo:
 		t = say(who, " has taken back what was done: ", undone(f.Incident.Acts, a))
 	case alerting.Merge:

@@ -49,3 +49,15 @@ func LogBegan(began time.Time, before int64) string {
 	}
 	return "The chain began on " + figures.UTC(began) + ": the acts up to number " + strconv.FormatInt(before, 10) + " are sealed as they were found then."
 }
+
+// What the log of acts is when somebody has looked at all of it.
+const (
+	LogWhole   = "the log of acts is whole"
+	LogChanged = "the log of acts was changed by somebody else"
+)
+
+// DamagedAct stands for what an act says that cannot be read.
+const DamagedAct = "the record of this act is damaged"
+
+// NoHead says that there is no log yet.
+const NoHead = "No act is recorded yet."

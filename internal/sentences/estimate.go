@@ -26,3 +26,20 @@ func Estimated(share float64) string {
 	}
 	return figures.Known(max(share, least)) + " of the known minutes are estimates: Prometheus has extrapolated their counts, which misses events where series begin or end."
 }
+
+// OnTrend stands beside a forecast of when something is full.
+const OnTrend = "if it goes on like this"
+
+// NoSignals says why nothing is known of a service's golden signals.
+const NoSignals = "the service's file says nothing about its signals"
+
+// NoQueries says of a journey why it has none.
+const NoQueries = "A journey asks no queries of its own; its steps do."
+
+// FalsePages says how often alerts would page for nothing, in so many simulated days.
+func FalsePages(pages, days int) string {
+	return figures.Plural(pages, "false page") + " in " + figures.Count(days) + " simulated days of failures that have nothing to do with each other, at half of the allowed error ratio."
+}
+
+// Extrapolates says why a query that Prometheus answers tells a little else than the ledger.
+const Extrapolates = "Prometheus extrapolates to the ends of a range and slowburn counts every sample, so they may differ a little."

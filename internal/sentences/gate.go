@@ -20,7 +20,7 @@ func Allows(g alerting.Gate) string {
 	case alerting.GateCaution:
 		return "Little budget is left: ask the owner of the service first, and release only what is small, can be rolled back, or makes it more reliable."
 	case alerting.GateFrozen:
-		return sentence(onlyFixes) + ", until the budget has recovered."
+		return Sentence(onlyFixes) + ", until the budget has recovered."
 	case alerting.GateExempt:
 		return "The policy does not bind for now: somebody has taken the responsibility."
 	}

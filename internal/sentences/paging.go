@@ -109,3 +109,15 @@ func (d Drill) Lines() []Text {
 
 // Instead says why a message goes out by another receiver than the one it was meant for.
 func Instead(down string) string { return "Sent here because " + down + " could not be told." }
+
+// Proven says how many routes of pages a drill has proven.
+func Proven(proven, routes, destinations int) string {
+	return figures.Count(proven) + " of " + figures.Plural(routes, "route") + " (a service's pages or tickets to one of " +
+		figures.Plural(destinations, "destination") + ") proven by a drill in the last seven days."
+}
+
+// NobodyTold says that there is nowhere that anything could be told.
+const NobodyTold = "nobody is told: there is no Slack bot token (SLACK_BOT_TOKEN or slack.bot_token_file), no webhook and no other receiver"
+
+// ByWebhook says what Slack cannot do for who has no bot token there.
+const ByWebhook = "Slack by webhook: no edits, no threads, no buttons, and a message may come twice after a broken connection; a bot token gives all of it"

@@ -45,6 +45,3 @@ func TakenAlready(a alerting.Act) Text {
 
 // NoSuchIncident answers whoever does something about an incident that nobody knows.
 const NoSuchIncident = "slowburn does not know this incident. It may be older than what is kept."
-
-// NothingChanged says of an incident that no change near its onset is known.
-const NothingChanged = "Nothing was recorded or seen to change near the onset."

@@ -270,7 +270,7 @@ func (f Facts) affected() Text {
 	if burn == nil {
 		return nil
 	}
-	return say("Since it began, ", strong(f.bad(*burn)), " went bad: ", f.Incident.CostText(), " of the whole budget.")
+	return say("Since it began, ", cost(f.bad(*burn), f.Incident.CostText()), ".")
 }
 
 func (f Facts) bad(b alerting.Burning) string {
@@ -328,9 +328,9 @@ func (f Facts) Data() Text {
 // with the end.
 func (f Facts) Ending() []Text {
 	i := f.Incident
-	story := say("It burned for ", strong(figures.Duration(i.Duration())), ", from ", moment(i.Onset), " to ", moment(i.Ended))
+	story := say("It burned for ", strong(figures.Duration(i.Duration())), ",", during(i))
 	if i.Last.Burn != nil {
-		story = say(story, ", and ", strong(f.bad(*i.Last.Burn)), " went bad: ", i.CostText(), " of the whole budget")
+		story = say(story, ", and ", cost(f.bad(*i.Last.Burn), i.CostText()))
 	}
 	return []Text{say(f.why()), say(story, ".")}
 }
@@ -368,7 +368,7 @@ func (f Facts) Declared() []Text {
 	all := []Text{{{Words: i.Title(), Quote: true}}}
 	var who Text
 	if len(i.Acts) > 0 {
-		who = say("Declared by ", strong(i.Acts[0].By), "; no alert has seen it.")
+		who = say("Declared by ", strong(i.Acts[0].By), "; "+unseen+".")
 	}
 	if !i.Open {
 		who = say(who, " It lasted ", strong(figures.Duration(i.Duration())), ", from ", moment(i.Onset), " to ", moment(i.Resolved))

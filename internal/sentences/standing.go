@@ -28,3 +28,30 @@ func Standing(i alerting.Incident) Text {
 
 // NoBudgets says why nothing is shown just after the first start.
 const NoBudgets = "There is no budget yet. The first minutes are read about two minutes after the start."
+
+// Mitigated is what somebody says who has made an incident bearable, as a clause.
+const Mitigated = "users no longer feel it"
+
+// Onset says what the onset of an incident by a rule is.
+func Onset(r alerting.Rule) string {
+	if r == alerting.RuleNoData {
+		return "the first minute without data"
+	}
+	return "the first bad minute"
+}
+
+// End says what the end of an incident by a rule is.
+func End(r alerting.Rule) string {
+	if r == alerting.RuleNoData {
+		return "the data being back"
+	}
+	return "the end of the last bad minute"
+}
+
+// Burns stands above what was found to burn in an incident.
+func Burns(open bool) string {
+	if open {
+		return "What burns"
+	}
+	return "What burned"
+}

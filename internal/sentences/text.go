@@ -48,8 +48,8 @@ func say(all ...any) Text {
 	return t
 }
 
-// sentence lets a clause begin a sentence.
-func sentence(clause string) string { return strings.ToUpper(clause[:1]) + clause[1:] }
+// Sentence lets a clause begin a sentence.
+func Sentence(clause string) string { return strings.ToUpper(clause[:1]) + clause[1:] }
 
 func strong(words string) Part { return Part{Words: words, Strong: true} }
 

@@ -115,7 +115,7 @@ func byPerson(e alerting.Event) string {
 	s := "somebody made it a " + string(e.Severity)
 	switch e.Kind {
 	case alerting.Opened:
-		return string(e.Severity) + " declared by a person; no alert has seen it"
+		return string(e.Severity) + " declared by a person; " + unseen
 	case alerting.Resolved:
 		s = "closed by a person"
 	}
@@ -127,7 +127,7 @@ func byPerson(e alerting.Event) string {
 
 var deeds = map[alerting.ActKind]string{
 	alerting.Acknowledge: "acknowledged it", alerting.Silence: "silenced it", alerting.Escalate: "made it a",
-	alerting.Remark: "noted", alerting.Mitigated: "said that users no longer feel it", alerting.Declare: "declared it",
+	alerting.Remark: "noted", alerting.Mitigated: "said that " + Mitigated, alerting.Declare: "declared it",
 	alerting.Close: "closed it", alerting.Merge: "merged it into", alerting.Split: "took it apart again", alerting.Undo: "took an act back",
 }
 
@@ -180,7 +180,7 @@ func (f Facts) Reminder() Text {
 	if s == "" {
 		return nil
 	}
-	return say(sentence(s) + ".")
+	return say(Sentence(s) + ".")
 }
 
 func soFar(e alerting.Event) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -54,7 +55,7 @@ func Take(ctx context.Context, c *prom.Client, service *slo.Service, at time.Tim
 // prepare finds the catalogue entry and what of it exists; otherwise it says why not.
 func prepare(ctx context.Context, s *ranking.Snapshot, c *prom.Client, signals *slo.Signals, catalogue Catalogue) (*Filled, string) {
 	if signals == nil {
-		return nil, "the service's file says nothing about its signals"
+		return nil, sentences.NoSignals
 	}
 	s.From, s.Match = signals.From, signals.Match
 	if signals.From == "" {

@@ -116,7 +116,7 @@ func (one *SLO) setAlerts(quiet bool, scrape time.Duration) {
 		one.explain("alerts.page", "Failures are often the caller's: a ticket is enough.")
 	case len(page) == 0:
 		one.Alerts.Page = nil
-		one.explain("alerts.page", "Even a total outage burns too slowly to page.")
+		one.explain("alerts.page", "No outage burns fast enough to page.")
 	case dead || moved:
 		one.Alerts.Page = page
 		one.explain("alerts.page", "%s", reason(dead, moved, scrape))

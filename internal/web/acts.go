@@ -180,7 +180,7 @@ func (s *jsonAPI) apiDo(r *http.Request, c caller) (any, error) {
 		return nil, err
 	}
 	if !slices.Contains(humanActs, a.Kind) {
-		return nil, badRequest("%q is no act that can be done here.", string(a.Kind))
+		return nil, badRequest(incidents.NotAnAct, string(a.Kind))
 	}
 	return s.do(r.Context(), c, a)
 }

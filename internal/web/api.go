@@ -199,7 +199,7 @@ func (s *jsonAPI) apiHistory(b engine.Budget, q url.Values) (any, error) {
 	case !from.Before(to):
 		return nil, badRequest("from must be before to.")
 	case to.Sub(from)/step > maxPoints:
-		return nil, badRequest("These are more than %s steps; ask for a longer step or a shorter time.", figures.Count(maxPoints))
+		return nil, badRequest("These are more than %s steps; ask for longer steps or less time.", figures.Count(maxPoints))
 	}
 	points, ok := s.Source.Snapshot().History(b.ID, from, to, step)
 	left, _ := s.Source.Snapshot().BurnDown(b.ID, from.Add(step), to, step)

@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -66,8 +67,8 @@ func (c calendar) Words() string {
 	if all == 0 {
 		return "Nothing of the budget went on these days, as far as is known."
 	}
-	return fmt.Sprintf("On these days %s of the budget of %s went: %s in incidents, %s unattributed, which are errors that no alert spoke of. The worst day was %s with %s.",
-		c.spent(all), c.Window, c.spent(inIncidents), c.spent(all-inIncidents), figures.Day(worst.At), c.spent(worst.Sum.Bad))
+	return fmt.Sprintf("On these days %s of the budget of %s went: %s in incidents, %s unattributed, which %s. The worst day was %s with %s.",
+		c.spent(all), c.Window, c.spent(inIncidents), c.spent(all-inIncidents), sentences.Unattributed, figures.Day(worst.At), c.spent(worst.Sum.Bad))
 }
 
 // The size of a day and of the heading, in units of the view box.

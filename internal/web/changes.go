@@ -93,7 +93,7 @@ func actOf(n api.NewChange, now time.Time) (alerting.Act, error) {
 		c.Start, began = n.Start.UTC(), n.Start.UTC()
 	}
 	if n.Link != "" && api.WebAddress(n.Link) == "" {
-		return alerting.Act{}, badRequest("The link must be a web address, http or https.")
+		return alerting.Act{}, badRequest("The link must be a full web address: http or https.")
 	}
 	service, name, _ := strings.Cut(n.Service, "/")
 	a := alerting.Act{Key: n.Key, Kind: alerting.Changed, By: n.By, Via: n.Via, Service: service, Text: n.Text, Change: &c}

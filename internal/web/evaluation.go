@@ -36,7 +36,7 @@ func EvaluationMetrics(registry prometheus.Registerer) func(engine.Summary) {
 	waiting := gauge("slowburn_prometheus_waiting", "Bundles of SLOs that lag behind the others after the newest tick, because their queries are slow.")
 	late := gauge("slowburn_prometheus_late_budgets", "Budgets whose minutes wait for samples that come late.")
 	behind := gauge("slowburn_prometheus_late_seconds", "How far behind the newest tick the minutes of the farthest such budget are decided.")
-	tooLate := gauge("slowburn_prometheus_too_late_budgets", "Budgets of which samples come later than max_lateness: their minutes are decided without them, and again when they come.")
+	tooLate := gauge("slowburn_prometheus_too_late_budgets", "Budgets of which samples come later than max_lateness.")
 	series := gauge("slowburn_prometheus_followed_series", "Series whose counters are being followed.")
 	problems := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "slowburn_problems_total", Help: "What went wrong with single SLOs, by kind. panic: a fault of slowburn's, that one budget stands still by; combinations: label values of by: beyond the cap, which are not followed.",

@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // lateAfter is after how many intervals without a tick slowburn is no longer healthy.
@@ -38,11 +39,11 @@ func (s *server) health() (bool, string) {
 	case !s.canPage():
 		return false, s.deafWords()
 	case last.StoreErr != nil:
-		return false, "The store cannot be written: " + last.StoreErr.Error() + ". Decisions go on in memory."
+		return false, "The store takes nothing: " + last.StoreErr.Error() + ". What is decided stands in memory."
 	case s.decidedFar() > s.decidedWithin():
 		return false, "Ticks are made and nothing is decided: the newest minute of any SLO is " + figures.Duration(s.decidedFar()) + " away from the newest tick. Is the clock of the source right?"
 	case s.Audit() != nil && !s.Audit().Whole:
-		return true, "Evaluating, but the log of acts was changed by somebody else: " + s.Audit().Faults[0].Text
+		return true, "Evaluating, but " + sentences.LogChanged + ": " + s.Audit().Faults[0].Text
 	case last.At.IsZero():
 		return true, "Slowburn has started and evaluates for the first time."
 	case len(last.Failures) > 0:
@@ -66,7 +67,7 @@ func (s *server) deafWords() string {
 			more++
 			continue
 		}
-		words = "Pages do not arrive at " + w.Name() + " since " + figures.UTC(*w.Since) + ": " + w.Reason + ". It concerns " + figures.Plural(len(w.Services), "service") + "."
+		words = sentences.Deaf{}.State() + " at " + w.Name() + " since " + figures.UTC(*w.Since) + ": " + w.Reason + ". It concerns " + figures.Plural(len(w.Services), "service") + "."
 	}
 	if more > 0 {
 		words += " Nor do they at " + figures.Plural(more, "other place") + "."

@@ -16,6 +16,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -138,11 +139,11 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	}
 	over := sentences.Ended(i)
 	all := []fact{
-		{"Onset", figure{figures.UTC(i.Onset), "the first bad minute"}},
+		{"Onset", figure{figures.UTC(i.Onset), sentences.Onset(i.Rule)}},
 		{"Detected", figure{figures.UTC(i.Alerted()), figures.Duration(i.TimeToDetect()) + " after the onset"}},
 		{"Escalated", figure{figures.UTC(i.Escalated), "from a ticket to a page"}},
 		{"Acknowledged", figure{figures.Unknown, "by nobody"}},
-		{ended, figure{figures.UTC(i.Ended), "the last bad minute; " + figures.Duration(i.Duration()) + " after the onset"}},
+		{ended, figure{figures.UTC(i.Ended), sentences.End(i.Rule) + "; " + figures.Duration(i.Duration()) + " after the onset"}},
 		{over, figure{figures.UTC(i.Resolved), "when the alert was over"}},
 		{"Bad events", bad},
 		{"Cost", figure{i.CostText(), cost}},
@@ -220,7 +221,7 @@ func (s *site) evidenceOf(ctx context.Context, i alerting.Incident) ([]part, err
 	}
 	return []part{{
 		Heading: "What was found out", ID: "evidence", Table: t, Empty: "Nothing.",
-		Words: "Looked for at " + figures.UTC(e.At) + ", after it was told. What changed at the same time is correlated, not proven to be the cause.",
+		Words: "Looked for at " + figures.UTC(e.At) + ", after it was told. What changed at the same time: " + sentences.Correlated,
 	}}, nil
 }
 
@@ -274,7 +275,7 @@ func (s *site) readForm(r *http.Request) (a api.Act, c caller, err error) {
 		Text: strings.TrimSpace(r.PostForm.Get("text")),
 	}
 	if !slices.Contains(formActs, a.Kind) {
-		return a, c, badRequest("%q is nothing that can be done here.", clip(string(a.Kind)))
+		return a, c, badRequest(incidents.NotAnAct, clip(string(a.Kind)))
 	}
 	if a.By == "" {
 		return a, c, badRequest("Say who you are: the name is empty. Go back and fill it in.")

@@ -104,12 +104,12 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 	shown := slices.DeleteFunc(slices.Clone(found), func(c engine.MeasuredChange) bool { return !is(kind, c.Change.Kind) })
 	v := list{
 		Heading: "Changes", Facts: facts,
-		Lead: "What was done in the last four weeks, and how much of a budget went afterwards, beyond what went before. Correlated, not proven.",
+		Lead: "What was done in the last four weeks. " + sentences.AfterChange,
 		Filter: &filter{
 			Fields: []field{{"service", "Service", service, s.services()}, {"kind", "Kind", kind, choices(kinds)}},
 			Count:  figures.Plural(len(shown), "change") + ", newest first",
 		},
-		Parts: []part{{Table: s.changeTable(shown), Empty: "None was recorded. Tell slowburn of a deploy with: slowburn change add."}},
+		Parts: []part{{Table: s.changeTable(shown), Empty: sentences.NoChanges}},
 	}
 	return "list", page{Title: "Changes", Here: "changes", Body: v}, err
 }
@@ -193,7 +193,7 @@ func costWords(c engine.MeasuredChange) (spent string, sentence markup) {
 	if worst.Known {
 		spent = worst.CostText()
 	}
-	return spent, text(string(worst.SLO) + ": " + worst.Sentence())
+	return spent, text(string(worst.SLO) + ": " + sentences.Cost(worst))
 }
 
 // actionsPage returns what the reviews of incidents came to: what is still to be done, and how far
@@ -294,7 +294,7 @@ func (s *site) auditPage(r *http.Request) (string, page, error) {
 			who = a.Who + ", " + who
 		}
 		if a.Damaged {
-			saying = "The record of this act is damaged."
+			saying = sentences.Sentence(sentences.DamagedAct) + "."
 		}
 		when := stamp(a.At)
 		if late := sentences.ToldLate(a); late != "" {
@@ -372,7 +372,7 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 	}
 	paging := s.Paging()
 	v.Parts = append(v.Parts,
-		part{Heading: "Destinations of pages", ID: "paging", Words: destinationsInWords(paging), Table: destinationTable(paging, now), Empty: "Nobody is told: there is no receiver."},
+		part{Heading: "Destinations of pages", ID: "paging", Words: destinationsInWords(paging), Table: destinationTable(paging, now), Empty: sentences.Sentence(sentences.NobodyTold) + "."},
 	)
 	v.Parts = append(v.Parts, messages.parts...)
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, nil
@@ -417,7 +417,7 @@ func auditInWords(a *api.Audit) figure {
 		words = "changed by somebody else"
 	}
 	if a.Head == "" {
-		return figure{words, "no acts yet"}
+		return figure{words, sentences.NoHead}
 	}
 	return figure{words, figures.Plural(int(a.Acts), "act") + ", head " + a.Head}
 }
@@ -433,8 +433,7 @@ func evaluatedInWords(n, of int) string {
 
 // destinationsInWords says how many routes are proven.
 func destinationsInWords(p api.Paging) string {
-	return "Where pages and tickets go, and whether they arrive there. " + figures.Count(p.Proven) + " of " + figures.Plural(p.Routes, "route") +
-		" (a service's pages or tickets to one of these destinations) proven by a drill in the last seven days."
+	return "Where pages and tickets go, and whether they arrive there. " + sentences.Proven(p.Proven, p.Routes, len(p.Destinations))
 }
 
 // drillCell says what came of the newest drill at a destination.

@@ -101,7 +101,7 @@ var (
 )
 
 var (
-	descRoutes = prometheus.NewDesc("slowburn_drill_routes", "Pairs of a service's severity and a destination, by whether a drill has proven it in the last seven days.", []string{"proven"}, nil)
+	descRoutes = prometheus.NewDesc("slowburn_drill_routes", "Pairs of a service's severity and a destination, by whether a drill has proven it within seven days.", []string{"proven"}, nil)
 	descDrill  = prometheus.NewDesc("slowburn_drill_last_success_timestamp_seconds", "When a drill has proven the destination last; absent before the first.", wayLabels, nil)
 )
 

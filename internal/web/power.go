@@ -8,6 +8,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -26,8 +27,8 @@ func (s *site) powerPart(b engine.Budget, asked bool) part {
 	}
 	rate := float64(st.Sum.Total) / 1000 / float64(st.Sum.Known)
 	found := s.powers.of(b.Spec, rate)
-	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. In %s simulated days of failures that have nothing to do with each other, at half of the budget: %s.",
-		figures.Value(rate), figures.Count(alerting.FalseDays), figures.Plural(found.FalsePages, "false page"))
+	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. %s",
+		figures.Value(rate), sentences.FalsePages(found.FalsePages, alerting.FalseDays))
 	p.Table = table{Label: p.Heading, Head: []column{
 		{"Alert", asName},
 		{"Shortest outage", asNumber},

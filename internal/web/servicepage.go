@@ -55,8 +55,8 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	}
 	changes := seen.Changes(name, s.Now().Add(-recentChanges), time.Time{}, s.Now())
 	v.Parts = append(v.Parts, part{
-		Heading: "Changes of the last seven days", Table: s.changeTable(changes), Empty: "None was recorded.",
-		Words: "What went afterwards, beyond what went before, is correlated and not proven.",
+		Heading: "Changes of the last seven days", Table: s.changeTable(changes), Empty: sentences.NoChanges,
+		Words: sentences.AfterChange,
 	})
 	return "service", page{Title: name, Here: "slos", Body: v}, nil
 }
@@ -96,7 +96,7 @@ func (s *site) dependencyTable(all []slo.Dependency) table {
 
 // signalPart returns the golden signals of a service.
 func (s *site) signalPart(ctx context.Context, service slo.Service) part {
-	p := part{Heading: "Golden signals", ID: "signals", Empty: "The service's file says nothing about signals."}
+	p := part{Heading: "Golden signals", ID: "signals", Empty: sentences.Sentence(sentences.NoSignals) + "."}
 	if service.Signals == nil {
 		return p
 	}
@@ -125,7 +125,7 @@ func (s *site) signalPart(ctx context.Context, service slo.Service) part {
 			limit += small(figures.Ratio(used) + " of it in use")
 		}
 		if g.Forecast.Known() {
-			full = text(figures.UTC(g.Forecast.Earliest) + " to " + figures.UTC(g.Forecast.Latest) + ", if it goes on like this")
+			full = text(figures.UTC(g.Forecast.Earliest) + " to " + figures.UTC(g.Forecast.Latest) + ", " + sentences.OnTrend)
 		}
 		p.Table.add(text("saturation")+small(g.Name), readingOf(g.Now, g.Unit), readingOf(g.Baseline, g.Unit), limit, full, queryCell(g.Query))
 	}

@@ -86,7 +86,7 @@ func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	v.Ranges, span = rangesOf(s.prefix+budgetPath(b.ID), r.URL.Query().Get("range"))
 	v.BurnDown, v.Burns = s.burnDown(b, found, span), s.burnRates(b, found, span)
 	v.Calendar = s.calendar(b, found)
-	v.Changes = part{Heading: "Changes of the last four weeks", Table: s.changeTable(s.changesOn(b)), Empty: "None was recorded."}
+	v.Changes = part{Heading: "Changes of the last four weeks", Table: s.changeTable(s.changesOn(b)), Empty: sentences.NoChanges}
 	v.Before = s.sloParts(b, r.URL.Query().Get("power") != "")
 	return v
 }
@@ -182,7 +182,7 @@ func (s *site) worstPart(b engine.Budget) part {
 	st := b.Windows[0]
 	p := part{
 		Heading: "Worst windows", ID: "worst", Empty: "Nothing went wrong.",
-		Words: "The stretch of each length in which the largest share of events was bad. One long outage and many single bad minutes cost the same budget and look different here.",
+		Words: "The stretch of each length in which the largest share of events was bad. " + sentences.WorstWindows,
 		Table: table{Label: "Worst windows", Head: []column{
 			{"Length", asName},
 			{"From", asText},

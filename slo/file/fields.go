@@ -47,7 +47,7 @@ func readEscalation(v strictyaml.Value) (e slo.Escalation) {
 	if !ok {
 		return e
 	}
-	if after := o.Need("after", "say how long a page may wait, such as after: 15m"); after.Given() {
+	if after := o.Need("after", "such as after: 15m"); after.Given() {
 		e.After, _ = Minutes(after)
 	}
 	if m := o.Get("mention"); m.Given() {

@@ -57,12 +57,12 @@ func suits(q *slo.Query, use purpose) []slo.Remark {
 		return nil
 	}
 	if q.IsSelector() {
-		return []slo.Remark{{Message: "the selector does not name one metric", Hint: `write metric{label="value"}`}}
+		return []slo.Remark{{Message: slo.NoMetric, Hint: `write metric{label="value"}`}}
 	}
 	switch {
 	case use == counting && !q.Windowed():
 		return []slo.Remark{{
-			Message: "the expression does not say over which time it counts",
+			Message: "the expression " + slo.NoRange,
 			Hint:    "write the range as " + slo.WindowVariable + ": sum(increase(requests_total[" + slo.WindowVariable + "])); or give a bare counter, which is counted exactly",
 		}}
 	case use == counting && q.Constant():

@@ -51,7 +51,7 @@ var (
 
 	slackKeys = schema.Object("Where messages go. What is left out comes from the service, then from the configuration.",
 		schema.May("channel", schema.Text("`\"#name\"` in quotes, since # starts a comment otherwise; or the channel's ID.", slo.ChannelForm, "#payments-oncall", "C0123456789").Or("the channel of the configuration")),
-		schema.May("mention", MentionKey("Who is mentioned on pages, ten at most. Slack knows people by ID, not by name.").Or("nobody")),
+		schema.May("mention", MentionKey("Who is mentioned on pages, ten at most. "+slo.PeopleByID+".").Or("nobody")),
 		schema.May("escalate", schema.Either("Who is called, and when, if nobody acknowledges a page: three times at most, with that time between. `off` switches off what the service says.", escalateKeys, schema.Off)),
 	)
 
@@ -86,7 +86,7 @@ var (
 		schema.May("window", windowKey().Standard("28d")),
 		schema.Need("sli", schema.Ref("sli", "")),
 		schema.May("by", byKey().Or("one budget")),
-		schema.May("max_lateness", schema.Ref("duration", "How long a sample that is overdue is waited for at most before its minute is decided without it.", "25m").Or("prometheus.max_lateness")),
+		schema.May("max_lateness", schema.Ref("duration", MaxLateness, "25m").Or("prometheus.max_lateness")),
 		schema.May("alerts", schema.Ref("alerts", "").Or("the workbook's")),
 		schema.May("links", schema.Ref("links", "").Or("the service's")),
 		schema.May("slack", schema.Ref("slack", "").Or("the service's")),
@@ -121,9 +121,9 @@ var (
 		schema.May("missing", schema.Choice("What a minute without data is.", string(slo.Exclude), string(slo.MissingGood), string(slo.MissingBad)).Standard(string(slo.Exclude))),
 	)
 
-	ratioKeys = badOrGood(schema.Object("A ready-made ratio from 0 to 1. The last resort: it does not say how much traffic there was."))
+	ratioKeys = badOrGood(schema.Object("A ready-made ratio from 0 to 1. The last resort: it " + slo.NoTraffic + "."))
 
-	journeyKeys = schema.Object("Derived, minute by minute, from the SLOs of its steps. A journey that is measured, one event per journey, is better: write events.",
+	journeyKeys = schema.Object(slo.OfSteps+". A journey that is measured, one event per journey, is better: write events.",
 		schema.Need("steps", stepsKey()),
 		schema.May("combine", schema.Choice("weakest: as bad as the worst step. product: the steps fail independently. weighted: their mean by weight.",
 			string(slo.Weakest), string(slo.Product), string(slo.Weighted)).Standard(string(slo.Weakest))),
@@ -138,7 +138,7 @@ var (
 		schema.May("page", pairsKey("Wakes somebody up. `off` switches pages off.", row("2%", "1h", "5m"), row("5%", "6h", "30m"))),
 		schema.May("ticket", pairsKey("Can wait until morning. `off` switches tickets off.", row("10%", "24h", "2h"), row("10%", "3d", "6h"))),
 		schema.May("spent", spentKey().Standard([]string{"50%", "75%", "90%", "100%"})),
-		schema.May("traffic", schema.Either("A notice, never a page, when there have been no events for that long, at least 10m, though the same hours of the weeks before had many.", schema.Ref("duration", ""), schema.Off).Standard("30m")),
+		schema.May("traffic", schema.Either("A notice, never a page, when there have been no events for that long, at least 10m, though there are many at such hours in other weeks.", schema.Ref("duration", ""), schema.Off).Standard("30m")),
 		schema.May("no_data", schema.Either("A notification when data have been missing for that long, at least 2m.", schema.Ref("duration", ""), schema.Off).Standard("10m")),
 		schema.May("significance", schema.OnOff("With little traffic, page and open tickets only if the errors are more than chance.", "on")),
 	)
@@ -160,7 +160,7 @@ func Schema() *schema.Schema {
 		"query":    {Type: "string", Description: "PromQL, best in single quotes: a bare selector, or an expression with $window as its range.", Pattern: schema.NotBlank, MaxLength: slo.MaxQuery},
 		"duration": schema.Duration(),
 		"number":   schema.Either("A decimal number.", &schema.Schema{Type: "number"}, schema.Form(schema.DecimalForm)),
-		"address":  schema.Text("A full web address, http or https, without a password in it.", schema.AddressForm, "https://runbooks.example.com/checkout"),
+		"address":  schema.Text("A "+WebAddress+".", schema.AddressForm, "https://runbooks.example.com/checkout"),
 		"links":    linksKeys, "slack": slackKeys, "slo": sloKeys, "sli": sliKeys, "alerts": alertsKeys, "pair": pairKeys,
 		"window": schema.Either("", schema.Ref("duration", "The last days, from 1d to 400d in whole hours. Four weeks always hold four weekends; a month does not.", "28d"), calendarKeys),
 	})

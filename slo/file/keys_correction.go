@@ -3,6 +3,7 @@ package file
 import (
 	"regexp"
 
+	"github.com/slowburn-sre/slowburn/internal/crontime"
 	"github.com/slowburn-sre/slowburn/internal/schema"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -29,7 +30,7 @@ var (
 		schema.Need("slos", slosKey()),
 		schema.Need("from", schema.Ref("time", "When it begins, or from when on it recurs.", "2026-11-20 22:00")),
 		schema.May("to", schema.Ref("time", "When it ends.", "2026-11-21 00:30").Or("it recurs")),
-		schema.May("schedule", schema.Text("When each run begins, as cron writes it: minute, hour, day of month, month, day of week.", schema.NotBlank, "0 2 * * SUN").Or("it happens once")),
+		schema.May("schedule", schema.Text("When each run begins, "+crontime.Form+".", schema.NotBlank, "0 2 * * SUN").Or("it happens once")),
 		schema.May("duration", schema.Ref("duration", "How long each run lasts, in whole minutes.", "2h")),
 		schema.May("expires", schema.Ref("time", "When there are no more runs, at most 400 days after from.", "2027-06-01")),
 		schema.May("timezone", ZoneKey("Whose clock the times are read on.")),

@@ -164,7 +164,7 @@ func (l *loader) refuseTwins() {
 			continue
 		}
 		l.found(lint.Refuse(s, "name", fmt.Sprintf("the SLO %s exists twice", s.ID()),
-			fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line)))
+			lint.OtherOne(other.File, other.Line)))
 	}
 }
 

@@ -181,15 +181,20 @@ func readWindow(v strictyaml.Value) (slo.Window, bool) {
 	if !ok {
 		return slo.Window{}, false
 	}
+	return Rolling(v, d, "write for example 28d")
+}
+
+// Rolling checks a rolling window.
+func Rolling(v strictyaml.Value, d time.Duration, hint string) (slo.Window, bool) {
 	switch {
 	case d < minWindow || d > maxWindow:
-		v.Problem(fmt.Sprintf("a window of %s is not between %s and %s", slo.ShortDuration(d), slo.ShortDuration(minWindow), slo.ShortDuration(maxWindow)), "write for example 28d")
-		return slo.Window{}, false
+		v.Problem(fmt.Sprintf("a window of %s is not between %s and %s", slo.ShortDuration(d), slo.ShortDuration(minWindow), slo.ShortDuration(maxWindow)), hint)
 	case d%time.Hour != 0:
-		v.Problem("a window must be a whole number of hours", "write for example 28d")
-		return slo.Window{}, false
+		v.Problem("a window must be a whole number of hours", hint)
+	default:
+		return slo.Window{Rolling: d}, true
 	}
-	return slo.Window{Rolling: d}, true
+	return slo.Window{}, false
 }
 
 // readCalendar reads {calendar: month, timezone: Europe/Berlin}.
@@ -211,7 +216,7 @@ func readName(v strictyaml.Value) (string, bool) {
 		v.Problem(fmt.Sprintf("%s has %d characters; at most %d are allowed", v.Name(), utf8.RuneCountInString(s), maxName), "")
 		return "", false
 	case !goodName.MatchString(s):
-		v.Problem(fmt.Sprintf("%s cannot be %q", v.Name(), s), "a name has letters a to z, digits, hyphens, points and underscores, and starts with a letter or digit")
+		v.Problem(fmt.Sprintf("%s cannot be %q", v.Name(), s), slo.NameRule)
 		return "", false
 	}
 	return s, true

@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // DefaultCap is the share of its window, in basis points, that a correction excuses at most if it
@@ -214,7 +215,7 @@ func (l *loader) checkCorrections() {
 	for i, r := range l.corrections {
 		if other, taken := first[r.Name]; taken {
 			r.o.Get("name").Problem(fmt.Sprintf("the correction %s exists twice", r.Name),
-				fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", other.File, other.Line))
+				lint.OtherOne(other.File, other.Line))
 		}
 		first[r.Name] = r
 		if whole && len(l.specs) > 0 { // else an SLO may be missing because it is wrong, or because only corrections are checked

@@ -140,3 +140,9 @@ func messageAndHint(err error) (message, hint string) {
 	message, hint, _ = strings.Cut(err.Error(), "; ")
 	return message, hint
 }
+
+// What several keys say.
+const (
+	MaxLateness = "How long a sample that is overdue is waited for at most before its minute is decided without it." // of an SLO and of prometheus
+	WebAddress  = "full web address, http or https, without a password"
+)

@@ -35,7 +35,7 @@ func lintDependency(set *slo.Set, service *slo.Service, d slo.Dependency) (f fin
 	if round != nil && slices.Min(round) == service.Name {
 		return strange("dependency-circle", "",
 			fmt.Sprintf("services depend on each other in a circle: %s", arrows(append([]string{service.Name}, round...))),
-			"neither can be better than the other, nor start without it; call it soft where the service gets along without"), true
+			"neither can be better than the other, nor start without it; call it soft if the service works without"), true
 	}
 	if d.Soft {
 		return finding{}, false

@@ -58,16 +58,21 @@ func lintDeadPairs(s *slo.Spec) (out []finding) {
 		if most := p.LargestBudget(s.Window(), s.Objective); most > 0 {
 			hint = fmt.Sprintf("write budget: %s or less, or a longer long window; or %s", slo.FormatPercent(most), hint)
 		}
-		out = append(out, wrong("dead-alert", part, fmt.Sprintf("this alert can never fire: at %s even a total outage burns only %s as fast as allowed, and it needs more than %s",
-			figures.Objective(s.Objective), figures.Times(1/s.Objective.AllowedRatio()), figures.Times(p.Burn(s.Window().Length()))), hint))
+		out = append(out, wrong("dead-alert", part, fmt.Sprintf("this alert can never fire: %s", Slow(s, p)), hint))
 	})
 	return out
 }
 
+// Slow says why a pair is dead on an SLO.
+func Slow(s *slo.Spec, p slo.Pair) string {
+	return fmt.Sprintf("at %s even a total outage burns only %s as fast as allowed, and it needs more than %s",
+		figures.Objective(s.Objective), figures.Times(1/s.Objective.AllowedRatio()), figures.Times(p.Burn(s.Window().Length())))
+}
+
 // DeadDefault says why a default alert on an SLO was left out: it could never fire.
 func DeadDefault(s *slo.Spec, p slo.Pair) (message, hint string) {
-	return fmt.Sprintf("the default alert on %s of the budget in %s is left out, since it could never fire: at %s even a total outage burns only %s as fast as allowed, and the alert needs more than %s",
-			figures.Basis(p.Budget), figures.Duration(p.Long), figures.Objective(s.Objective), figures.Times(1/s.Objective.AllowedRatio()), figures.Times(p.Burn(s.Window().Length()))),
+	return fmt.Sprintf("the default alert on %s of the budget in %s is left out, since it could never fire: %s",
+			figures.Basis(p.Budget), figures.Duration(p.Long), Slow(s, p)),
 		fmt.Sprintf("it needs an objective above %s, or write alerts of your own with a smaller budget or a longer window", lowestObjective(p, s.Window()))
 }
 

@@ -70,7 +70,7 @@ func lintDiffering(s *slo.Spec) (out []finding) {
 		}
 		if !shared {
 			out = append(out, strange("labels-differ", part, fmt.Sprintf("total is picked by %s and %s by %s: nothing says that they are about the same service", names(total.Matchers), part, names(some.Matchers)),
-				fmt.Sprintf("pick both by the same labels, if %s has them", some.Metric)))
+				fmt.Sprintf("pick both by labels that %s has, too", some.Metric)))
 		}
 	})
 	return out
@@ -296,7 +296,7 @@ func lintRatio(s *slo.Spec) (out []finding) {
 		}
 		for _, side := range []parser.Expr{b.LHS, b.RHS} {
 			if number, ok := unwrap(side).(*parser.NumberLiteral); ok && number.Val == 100 {
-				out = append(out, strange("percent-ratio", "bad", "the query is multiplied by 100, but a ratio goes from 0 to 1", "remove * 100"))
+				out = append(out, strange("percent-ratio", "bad", "the query is multiplied by 100, "+RatioRange, "remove * 100"))
 			}
 		}
 	})

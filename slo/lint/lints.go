@@ -1,5 +1,7 @@
 package lint
 
+import "fmt"
+
 // Rule is one kind of mistake that the lint knows. Its ID never changes its meaning.
 type Rule struct {
 	ID    string // in small letters and hyphens
@@ -64,3 +66,11 @@ func Named(id string) *Rule {
 	}
 	return nil
 }
+
+// OtherOne says what to do about two things of the same name.
+func OtherOne(file string, line int) string {
+	return fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", file, line)
+}
+
+// RatioRange says what a ratio is not.
+const RatioRange = "but a ratio goes from 0 to 1"

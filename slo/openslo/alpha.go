@@ -8,6 +8,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
@@ -56,7 +57,7 @@ func alphaWindow(v strictyaml.Value) (slo.Window, bool) {
 		return slo.Window{}, false
 	}
 	if len(list) != 1 {
-		v.Problem(fmt.Sprintf("timeWindows has %d entries; exactly one is read", len(list)), "write one SLO for each window")
+		v.Problem(fmt.Sprintf("timeWindows has %d entries; exactly one is read", len(list)), "write an SLO for every window")
 		return slo.Window{}, false
 	}
 	o, _ := list[0].Object("unit", "count", "isRolling", "calendar")
@@ -68,7 +69,7 @@ func alphaWindow(v strictyaml.Value) (slo.Window, bool) {
 	}
 	length := span{count, alphaUnits[unit]}
 	if !o.Get("isRolling").Given() && !o.Get("calendar").Given() {
-		return foreign.Rolling(at, length.length(), "")
+		return file.Rolling(at, length.length(), "")
 	}
 	return lasting(o, at, length)
 }

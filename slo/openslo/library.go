@@ -6,6 +6,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // object is one OpenSLO object: a document, or one written inside of another.
@@ -65,7 +66,7 @@ func (l library) add(o object) {
 	key := [2]string{o.kind, o.name}
 	if first, taken := l[key]; taken {
 		o.meta.Get("name").Problem(fmt.Sprintf("there are two objects %s %s", o.kind, o.name),
-			fmt.Sprintf("the other one is in %s, line %d; rename or remove one of them", first.at.File(), first.at.Place().Line))
+			lint.OtherOne(first.at.File(), first.at.Place().Line))
 		return
 	}
 	l[key] = o

@@ -54,7 +54,7 @@ func (r *reader) slo(o object) (out []*slo.Spec) {
 func (p *promise) readBase(spec strictyaml.Object) bool {
 	p.base = slo.Spec{Name: p.object.name, File: p.object.at.File(), Line: p.object.at.Place().Line}
 	var named, lasting, counted bool
-	p.base.Service, named = foreign.Name(spec.Need("service", "write service: name"), goodName, "a name has letters, digits, hyphens, points and underscores, and starts with a letter or digit")
+	p.base.Service, named = foreign.Name(spec.Need("service", "write service: name"), goodName, slo.NameRule)
 	p.base.Description = p.description(spec.Get("description"))
 	p.method, counted = p.budgeting(spec)
 	w, lasting := p.window(spec)

@@ -11,7 +11,6 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
-	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
 // span is a duration as OpenSLO writes them: a number and one unit.
@@ -63,7 +62,7 @@ func (r *reader) window(spec strictyaml.Object) (slo.Window, bool) {
 		return slo.Window{}, false
 	}
 	if len(list) != 1 {
-		v.Problem(fmt.Sprintf("timeWindow has %d entries; OpenSLO wants exactly one", len(list)), "write one SLO for each window")
+		v.Problem(fmt.Sprintf("timeWindow has %d entries; OpenSLO wants exactly one", len(list)), "write an SLO for every window")
 		return slo.Window{}, false
 	}
 	o, _ := list[0].Object("duration", "isRolling", "calendar")
@@ -84,7 +83,7 @@ func lasting(o strictyaml.Object, at strictyaml.Value, length span) (slo.Window,
 		calendar.Problem("a rolling window has no calendar", "remove one of isRolling and calendar")
 		return slo.Window{}, false
 	case rolling:
-		return foreign.Rolling(at, length.length(), rollingHint(length))
+		return file.Rolling(at, length.length(), rollingHint(length))
 	case !calendar.Given():
 		o.Problem("a window that does not roll needs a calendar", "write isRolling: true, or calendar: {startTime: …, timeZone: …}")
 		return slo.Window{}, false
@@ -136,7 +135,7 @@ func readCalendar(duration, v strictyaml.Value, length span) (slo.Window, bool) 
 		return w, true
 	}
 	duration.Lint("not-carried-over", fmt.Sprintf("a calendar window of %d%s is not known here; it becomes a rolling one of %s", length.count, length.unit, slo.ShortDuration(length.length())), "known are 1w, 1M, 1Q and 1Y")
-	return foreign.Rolling(duration, length.length(), "write for example 1M")
+	return file.Rolling(duration, length.length(), "write for example 1M")
 }
 
 // beginsAt reports whether a period of the window begins at that instant.

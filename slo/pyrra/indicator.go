@@ -130,7 +130,7 @@ func alike(a, b []*labels.Matcher) bool {
 // native reads a native histogram with a limit.
 func native(v strictyaml.Value) (foreign.Measured, bool) {
 	o, _ := v.Object("latency", "total", "grouping")
-	limit := o.Need("latency", "write the longest good time: 300ms")
+	limit := o.Need("latency", "such as latency: 300ms")
 	below, ok1 := limit.Duration()
 	text, _ := limit.Literal("")
 	_, histogram, ok2 := selector(o.Need("total", "write the native histogram"))

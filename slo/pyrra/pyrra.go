@@ -75,13 +75,11 @@ func read(d strictyaml.Value) (*slo.Spec, bool) {
 
 var goodName = regexp.MustCompile(slo.NameForm)
 
-const nameRule = "a name has letters, digits, hyphens, points and underscores, and starts with a letter or digit"
-
 // names takes the name from the object, and the service from the label pyrra.dev/service or else
 // from the namespace: Pyrra itself knows no services.
 func names(meta strictyaml.Object, s *slo.Spec) bool {
 	var good bool
-	s.Name, good = foreign.Name(meta.Need("name", "write metadata: {name: …}"), goodName, nameRule)
+	s.Name, good = foreign.Name(meta.Need("name", "write metadata: {name: …}"), goodName, slo.NameRule)
 	at := meta.Get("labels").Child(prefix + "service")
 	if !at.Given() {
 		at = meta.Get("namespace")
@@ -89,7 +87,7 @@ func names(meta strictyaml.Object, s *slo.Spec) bool {
 	s.Service = "default"
 	if at.Given() {
 		var ok bool
-		s.Service, ok = foreign.Name(at, goodName, nameRule)
+		s.Service, ok = foreign.Name(at, goodName, slo.NameRule)
 		good = good && ok
 	} else {
 		meta.Lint("not-carried-over", "there is no namespace, so the service is called default", "name the service by the label "+prefix+"service, or give a namespace")
@@ -113,7 +111,7 @@ func window(v strictyaml.Value) ([]slo.Window, bool) {
 	if !ok {
 		return nil, false
 	}
-	w, ok := foreign.Rolling(v, d, "write for example 4w")
+	w, ok := file.Rolling(v, d, "write for example 4w")
 	return []slo.Window{w}, ok
 }
 

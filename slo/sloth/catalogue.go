@@ -3,11 +3,11 @@ package sloth
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 	"github.com/slowburn-sre/slowburn/slo/internal/foreign"
 )
 
@@ -41,22 +41,13 @@ func pairs(v strictyaml.Value) (out []slo.Pair, good bool) {
 	o, good := v.Object("quick", "slow")
 	for _, key := range []string{"quick", "slow"} {
 		t, ok := o.Need(key, "write errorBudgetPercent, shortWindow and longWindow").Object("errorBudgetPercent", "shortWindow", "longWindow")
-		short, ok1 := minutes(t.Need("shortWindow", "write for example 5m"))
-		long, ok2 := minutes(t.Need("longWindow", "write for example 1h"))
+		short, ok1 := file.Minutes(t.Need("shortWindow", "write for example 5m"))
+		long, ok2 := file.Minutes(t.Need("longWindow", "write for example 1h"))
 		share, ok3 := percent(t.Need("errorBudgetPercent", "write for example 2"))
 		good = good && ok && ok1 && ok2 && ok3
 		out = append(out, slo.Pair{Budget: share, Long: long, Short: short})
 	}
 	return out, good
-}
-
-func minutes(v strictyaml.Value) (time.Duration, bool) {
-	d, ok := v.Duration()
-	if ok && d%time.Minute != 0 {
-		v.Problem(v.Name()+" must be a whole number of minutes", "the ledger counts by minutes")
-		return 0, false
-	}
-	return d, ok
 }
 
 // percent reads a share of the budget into basis points.

@@ -111,9 +111,9 @@ func (d document) read() (out []*slo.Spec) {
 	foreign.Describe(common, d.spec.Get("labels"), "")
 	d.plugins(d.spec.Get(d.key("slo_plugins")))
 	foreign.Lost(d.spec.Get("interval"), noRules)
-	list, listed := d.spec.Need("slos", "list at least one SLO").List(maxSLOs)
+	list, listed := d.spec.Need("slos", "write SLOs").List(maxSLOs)
 	if listed && len(list) == 0 {
-		d.spec.Get("slos").Problem("slos is empty", "list at least one SLO")
+		d.spec.Get("slos").Problem("slos is empty", "write SLOs")
 	}
 	for _, v := range list {
 		s, good := d.slo(v)
@@ -133,7 +133,7 @@ func (d document) read() (out []*slo.Spec) {
 var goodName = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9_.]*[A-Za-z0-9]$`)
 
 func name(v strictyaml.Value) (string, bool) {
-	return foreign.Name(v, goodName, "Sloth's names have at least two characters, start and end with a letter or digit, and have letters, digits, hyphens, points and underscores between")
+	return foreign.Name(v, goodName, "Sloth's names have at least two characters, both ends of which are letters or digits, and between them hyphens, points and underscores, too")
 }
 
 const noRules = "it is about the rules that Sloth generates, and there are none here"

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
@@ -61,7 +60,7 @@ func (f message) evidence() []Block {
 		}
 	}
 	if e.Burns.Verdict != ranking.NoLabels {
-		add(tense(f.Incident, "What burns", "What burned"), safe(e.Burns.Sentences()))
+		add(sentences.Burns(f.Incident.Open), safe(e.Burns.Sentences()))
 	}
 	add("What changed", changes(e))
 	if f.Incident.Open {
@@ -84,20 +83,12 @@ func (f message) findings() Body {
 			b.Blocks = append(b.Blocks, section(text))
 		}
 	}
-	add(tense(f.Incident, "What burns", "What burned"), safe(e.Burns.Sentences()))
+	add(sentences.Burns(f.Incident.Open), safe(e.Burns.Sentences()))
 	add("What changed", changes(e))
 	add("Golden signals", safe(e.Lines()))
 	add("Traces", []string{joined(traces(e))})
 	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(provenance(e))))
 	return b
-}
-
-// tense returns the first of two words while an incident is open.
-func tense(i alerting.Incident, now, then string) string {
-	if i.Open {
-		return now
-	}
-	return then
 }
 
 // headline returns what was found in a few words.
@@ -121,7 +112,7 @@ func changes(e *ranking.Evidence) []string {
 	if len(lines) == 0 {
 		return []string{sentences.NothingChanged}
 	}
-	lines[0] += " _Correlated, not proven._"
+	lines[0] += " _" + sentences.Correlated + "_"
 	return lines
 }
 

@@ -14,7 +14,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -57,9 +56,8 @@ var (
 // New makes the receiver. It connects to nothing, and will connect to nothing but the given
 // address: redirects are failures. A nil HTTP is replaced by a client that is bounded in time.
 func New(c Config) (*Client, error) {
-	u, err := url.Parse(c.URL.Reveal())
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the address of a webhook is not an http or https address")
+	if _, err := notify.ParseAddress("the address of a webhook", c.URL.Reveal()); err != nil {
+		return nil, err
 	}
 	key, err := keyOf(c.Secret)
 	if err != nil {

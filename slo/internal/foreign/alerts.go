@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/lint"
 )
 
 // Objective reads an objective in percent and records why it cannot be one.
@@ -55,10 +56,9 @@ func Living(v strictyaml.Value, s *slo.Spec, pairs []slo.Pair) (out []slo.Pair) 
 		case p.Budget < 1 || p.Budget > 10000:
 			v.Lint("not-carried-over", fmt.Sprintf("%sit would fire at %s of the budget", name, figures.Basis(p.Budget)), "a share between 0.01 % and 100 % can be told")
 		case p.Short < time.Minute || p.Short >= p.Long:
-			v.Lint("not-carried-over", name+"the ledger counts by minutes, and the short window must be at least one and shorter than the long one", "")
+			v.Lint("not-carried-over", name+"the short window must be a minute at least, and shorter than the long one", "")
 		case p.Dead(s.Window(), s.Objective):
-			v.Lint("not-carried-over", fmt.Sprintf("%sit could never fire, since at %s even a total outage burns only %s as fast as allowed, and it needs more than %s",
-				name, figures.Objective(s.Objective), figures.Times(1/s.Objective.AllowedRatio()), figures.Times(p.Burn(length))), "raise the objective, or alert at a smaller burn rate")
+			v.Lint("not-carried-over", name+"it could never fire, since "+lint.Slow(s, p), "raise the objective, or alert at a smaller burn rate")
 		default:
 			out = append(out, p)
 		}
@@ -79,20 +79,6 @@ func Workbook(w slo.Window) (page, ticket []slo.Pair) {
 	strict, _ := slo.ParseObjective("99.9999999") // nothing is dead at this one
 	a, _ := slo.DefaultAlerts(w, strict)
 	return a.Page, a.Ticket
-}
-
-// Rolling checks a rolling window by the bounds of slowburn's own.
-func Rolling(v strictyaml.Value, d time.Duration, hint string) (slo.Window, bool) {
-	const longest = 400 * slo.Day
-	switch {
-	case d < slo.Day || d > longest:
-		v.Problem(fmt.Sprintf("a window of %s is not between 1d and 400d", slo.ShortDuration(d)), hint)
-	case d%time.Hour != 0:
-		v.Problem("a window must be a whole number of hours", hint)
-	default:
-		return slo.Window{Rolling: d}, true
-	}
-	return slo.Window{}, false
 }
 
 // Number reads a finite number.

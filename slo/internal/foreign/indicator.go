@@ -66,7 +66,7 @@ func together(total, some Query) ([]string, bool) {
 		at.problem(at.node, "not-carried-over", "the query is divided by labels that it does not list; all of it becomes one budget", "write sum by (…) with the labels, or sum(…)")
 		return nil, true
 	case !t.equal(s):
-		some.problem(some.node, "", fmt.Sprintf("this query is divided by %s and the total by %s, so their quotient has no series and no alert could ever fire", list(s.by), list(t.by)), "aggregate both by the same labels")
+		some.problem(some.node, "", fmt.Sprintf("this query is divided by %s and the total by %s, so their quotient has no series and no alert could ever fire", list(s.by), list(t.by)), "aggregate both alike")
 		return nil, false
 	}
 	return t.by, true
@@ -94,7 +94,7 @@ func (q Query) events(divided bool) *slo.Query {
 	}
 	made := q.made(q.text(q.node))
 	if made != nil && !made.Windowed() {
-		q.at.Problem("the query does not say over which time it counts", "write sum(rate(x[{{.window}}])), or the same range everywhere")
+		q.at.Problem("the query "+slo.NoRange, "write sum(rate(x[{{.window}}])), or the same range everywhere")
 		return nil
 	}
 	return made

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/strictyaml"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 // Entry is one key of a map whose keys are free.
@@ -104,7 +105,7 @@ func text(v strictyaml.Value, link bool) string {
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-		Lost(v, "it is not a full web address, http or https, without a password")
+		Lost(v, "it is no "+file.WebAddress)
 		return ""
 	}
 	return s

@@ -58,7 +58,7 @@ func Parse(v strictyaml.Value, w Windows) (Query, bool) {
 		return Query{}, false
 	}
 	if len(text) > maxQuery {
-		v.Problem(fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), maxQuery), "record the inner part by a rule")
+		v.Problem(fmt.Sprintf("the query has %d bytes; at most %d are read", len(text), maxQuery), slo.RecordInner)
 		return Query{}, false
 	}
 	filled, q, count := fill(v, text)
@@ -139,7 +139,7 @@ func (q *Query) suits(placeholders int, w Windows) bool {
 		eachRange(q.node, func(_ parser.Node, length *time.Duration) { *length = q.window })
 	case placeholders > 0:
 		for length, n := range fixed {
-			q.problem(n, "fixed-range", fmt.Sprintf("the fixed range %s stands beside {{.window}}, so the parts of the query are about different times", slo.ShortDuration(length)), "write [{{.window}}] everywhere")
+			q.problem(n, "fixed-range", fmt.Sprintf(slo.FixedRange, slo.ShortDuration(length), "{{.window}}"), "write [{{.window}}] everywhere")
 		}
 	}
 	return good
@@ -200,9 +200,9 @@ func eachShift(e parser.Expr, f func(n parser.Node, what, hint string)) {
 	judge := func(n parser.Node, offset time.Duration, fixed bool) {
 		switch {
 		case fixed:
-			f(n, "@ fixes the time, so every minute would get the same answer", "remove the @ modifier")
+			f(n, slo.AtFixed, "remove the @ modifier")
 		case offset != 0:
-			f(n, "offset counts what happened at another time as if it happened now", "remove the offset")
+			f(n, slo.Offset, "remove the offset")
 		}
 	}
 	visit(e, func(n parser.Node) {
