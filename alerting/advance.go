@@ -252,9 +252,53 @@ func (w *walk) stepBurn(m, from budget.Minute) {
 		w.tryOpen(m)
 	case w.Burn.Severity == Ticket && w.tryPage(m):
 	case w.tryResolve(m):
+	case w.quiet(m) != (w.Burn.Burning.Stopped > 0):
+		w.turn(m)
 	case w.Burn.updateDue(from, m):
 		w.emitBurn(m, Updated, StillBurning)
 	}
+}
+
+// quiet reports whether the burn has stopped, as far as one can see at m: no minute of the shortest
+// window belongs to it, all of them are known, and so much was answered that at the rate of the burn
+// some would have failed.
+func (w *walk) quiet(m budget.Minute) bool {
+	b, short := w.Burn.Burning, budget.Minutes(w.Spec.Alerts.Shortest())
+	if m-b.Last < short || w.Ledger.Sum(m+1-short, m+1).Known < int(short) {
+		return false
+	}
+	after := gap{total: w.Ledger.Sum(b.Last+1, m+1).Total}
+	return after.tells(w.Ledger.Sum(b.Onset, b.Last+1))
+}
+
+// turn tells that the errors have stopped, or that they are back.
+func (w *walk) turn(m budget.Minute) {
+	b := &w.Burn.Burning
+	if b.Stopped > 0 {
+		b.Stopped = 0
+		w.emitBurn(m, Updated, ErrorsBack)
+		return
+	}
+	b.Stopped = b.Last + 1
+	w.emitBurn(m, Updated, ErrorsStopped)
+}
+
+// closes returns about when the burn is over if nothing more fails: when the last bad minute has
+// left the short window of every pair whose long one still burns.
+func (w *walk) closes(m budget.Minute) budget.Minute {
+	pairs, at := w.Spec.Alerts.Page, m+1
+	if w.Burn.Severity == Ticket {
+		pairs = w.Spec.Alerts.Ticket
+	}
+	for _, r := range readAll(w.Input, pairs, m) {
+		if r.longOver {
+			at = max(at, w.Burn.Burning.Last+1+budget.Minutes(r.pair.Short))
+		}
+	}
+	if w.Burn.Flaps {
+		at += keepFiringFor
+	}
+	return at
 }
 
 // account takes the minutes from one to m into what the open incident has cost so far. Bad events
@@ -576,6 +620,9 @@ func (w *walk) emitBurn(m budget.Minute, kind Kind, reason Reason) {
 // tell appends an event of the open burn with its account so far.
 func (w *walk) tell(m budget.Minute, e Event) {
 	burning := w.Burn.Burning
+	if burning.Stopped > 0 && e.Kind != Resolved {
+		burning.Closes = w.closes(m)
+	}
 	e.Burn = &burning
 	w.Burn.Told = m
 	w.events = append(w.events, e)

@@ -182,9 +182,12 @@ const gapEvidence = 5
 // window, and so many requests were answered in it that at the rate of the burn some would have
 // failed. At ten requests an hour no short window proves that something works.
 func (g gap) parts(p slo.Pair, burn budget.Sum) bool {
-	if g.known <= budget.Minutes(p.Short) {
-		return false
-	}
+	return g.known > budget.Minutes(p.Short) && g.tells(burn)
+}
+
+// tells reports whether so many requests were answered in a gap that at the rate of a burn some
+// would have failed.
+func (g gap) tells(burn budget.Sum) bool {
 	rate := float64(burn.Bad) / (float64(burn.Total) + budget.Unit)
 	return -math.Log1p(-rate)*float64(g.total)/budget.Unit > gapEvidence
 }

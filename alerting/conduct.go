@@ -28,14 +28,19 @@ func (i Incident) of(kind ActKind) []Act {
 	return slices.DeleteFunc(InForce(i.Acts, forever), func(a Act) bool { return a.Kind != kind })
 }
 
-// Acknowledged returns the act by which somebody took the incident, the newest if several did, and
-// false while nobody has it.
+// Acknowledged returns the act by which somebody took the incident, the first if several did, and
+// false while nobody has it. So who has it and how long that took are told of the same person.
 func (i Incident) Acknowledged() (Act, bool) {
 	all := i.of(Acknowledge)
 	if len(all) == 0 {
 		return Act{}, false
 	}
-	return all[len(all)-1], true
+	return all[0], true
+}
+
+// AcknowledgedBy reports whether somebody of that name is among those who took the incident.
+func (i Incident) AcknowledgedBy(name string) bool {
+	return slices.ContainsFunc(i.of(Acknowledge), func(a Act) bool { return a.By == name })
 }
 
 // Silenced returns the silence that is in force at a time, and false if there is none. A silence

@@ -57,6 +57,8 @@ type Reason string
 const (
 	BurnHigh        Reason = "burn_high"        // both windows of a pair above the threshold
 	StillBurning    Reason = "still_burning"    // open, and some minutes have passed
+	ErrorsStopped   Reason = "errors_stopped"   // open, and the short window is quiet
+	ErrorsBack      Reason = "errors_back"      // open, and it burns again after that
 	BurnLow         Reason = "burn_low"         // no pair is above its threshold any more
 	AgedOut         Reason = "aged_out"         // no traffic, and the last bad event left the windows
 	DataMissing     Reason = "data_missing"     // no known minute for as long as no_data says
@@ -207,6 +209,11 @@ type Burning struct {
 	Minute int           `json:"minutes"` // bad minutes since the onset
 	PeakAt budget.Minute `json:"peak_at"` // the end of the short window that burned most
 	Peak   budget.Sum    `json:"peak"`    // and its sum
+	// Stopped is the first minute after the last bad one, once the short window is quiet and enough
+	// was answered in it to prove that something has changed; 0 while it burns. Closes is, in an
+	// event, about when the incident is over if it stays so.
+	Stopped budget.Minute `json:"stopped,omitempty"`
+	Closes  budget.Minute `json:"closes,omitempty"`
 }
 
 // incidentID names an incident that opens in a minute so that a replay names it the same. Only in a

@@ -18,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 	"github.com/slowburn-sre/slowburn/slo/file"
@@ -244,6 +245,6 @@ func (s *story) because(e alerting.Event) string {
 func says(in alerting.Input, e alerting.Event, i alerting.Incident, status budget.Status, told time.Time) string {
 	return sentences.Facts{
 		Spec: in.Spec, Event: e, Incident: i, Status: status, Over: !i.Open && told.After(e.Time()), Now: told,
-		Outlook: alerting.Outlook(in, status, i.Burnt()...),
+		Outlook: alerting.Outlook(in, status, i.Burnt()...), Failing: incidents.Failing(in.Ledger, i, e.At+1),
 	}.Summary()
 }

@@ -181,7 +181,8 @@ func (w hindsight) lasts(s Stretch, o Open, to budget.Minute) budget.Minute {
 
 // recount makes the account of the open burn anew, up to and including a minute.
 func (w hindsight) recount(m budget.Minute) {
-	b, o := Burning{}, w.Burn
+	o := w.Burn
+	b := Burning{Stopped: o.Burning.Stopped}
 	r := read(w.Input, o.Pair, o.Opened)
 	b.Onset = min(o.Burning.Onset, max(onset(w.Input, &r, o.Opened), w.BurnEnd))
 	b.Last = w.newestBad(b.Onset, o.Opened, o.Pair)

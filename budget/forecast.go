@@ -27,8 +27,10 @@ type Outlook struct {
 	// Early and Late are the band in which it lies four times of five. Late is zero when the slower
 	// end never gets there.
 	Early, Late time.Duration
-	// Over is how much of the past stands for the present burn.
+	// Over is how much of the past stands for the present burn, and Rate its burn rate: 1 uses up
+	// the budget exactly within its window.
 	Over time.Duration
+	Rate float64
 }
 
 // minForecastEvents is how many bad events a forecast needs: below it the band is wider than any
@@ -86,7 +88,7 @@ func forecast(l *Ledger, o slo.Objective, now Status, at Minute, told []Burnt, l
 	if i := slices.IndexFunc(burns, func(b burn) bool { return b.total > 0 }); i < 0 {
 		return Outlook{}
 	} else if burns = burns[i:]; !slices.ContainsFunc(burns, func(b burn) bool { return !b.harmless(now, o) }) {
-		return Outlook{Lasts: true, Over: burns[0].length(at)}
+		return Outlook{Lasts: true, Over: burns[0].length(at), Rate: burns[0].share() / o.AllowedRatio()}
 	}
 	prior := usual.clumps(burns[len(burns)-1].from)
 	present := burns[0]
@@ -98,7 +100,7 @@ func forecast(l *Ledger, o slo.Objective, now Status, at Minute, told []Burnt, l
 	}
 	phi, _ := usual.dispersion(present.from, at, present.share(), prior)
 	out := newRoad(l, o, now.Window, at).outlook(present, phi)
-	out.Over = present.length(at)
+	out.Over, out.Rate = present.length(at), present.share()/o.AllowedRatio()
 	return out
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/prometheus/model/labels"
 )
@@ -28,6 +30,7 @@ const (
 // traits are what others ask about a kind instead of telling the kinds apart.
 type traits struct {
 	unit  string // what is counted, one of it; "" is an event
+	noun  string // what people call several of it; "" is requests
 	words string // how events are told good from bad, for a page; %s is the limit
 	// minutes says how a minute is judged; nil where events are counted or derived.
 	minutes func(*Indicator) *Minutes
@@ -42,10 +45,10 @@ const (
 var kinds = map[Kind]traits{
 	Events:  {words: "Events are counted from the raw samples of counters."},
 	Latency: {words: "An event is good when it took no longer than %s, counted from a histogram."},
-	Uptime: {unit: "check", words: "Every minute is an event; it is good when the gauge is 1 all through it.", minutes: func(i *Indicator) *Minutes {
+	Uptime: {unit: "check", noun: "checks", words: "Every minute is an event; it is good when the gauge is 1 all through it.", minutes: func(i *Indicator) *Minutes {
 		return &Minutes{Query: i.Up, form: "(%s) != bool 1", share: func(v float64) float64 { return oneIf(v != 1) }}
 	}},
-	Slices: {unit: "minute", words: "Every minute is an event; it is good when the value is %s.", minutes: func(i *Indicator) *Minutes {
+	Slices: {unit: "minute", noun: "minutes", words: "Every minute is an event; it is good when the value is %s.", minutes: func(i *Indicator) *Minutes {
 		form := "(%s) " + i.GoodWhen.Op + " bool " + strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64)
 		return &Minutes{Query: i.Slice, Rates: true, Good: true, form: form, share: func(v float64) float64 { return oneIf(!i.GoodWhen.Holds(v)) }}
 	}},
@@ -69,9 +72,46 @@ func (k Kind) Unit() string { return cmp.Or(kinds[k].unit, "event") }
 // limit.
 func (k Kind) Words() string { return kinds[k].words }
 
+// Noun returns what the events of an SLO are, many of them, as people call them: "payments", or
+// without a noun in the file "requests", "checks" or "minutes".
+func (i *Indicator) Noun() string {
+	return cmp.Or(i.Called, kinds[i.Kind].noun, "requests")
+}
+
+// Fails returns what the bad ones of several events do: "fail", "are slower than 300 ms".
+// It is written after what [Indicator.Noun] returns; past is how it reads when it is over.
+func (i *Indicator) Fails(past bool) string {
+	be := "are"
+	if past {
+		be = "were"
+	}
+	switch {
+	case i.Kind == Latency && i.LimitText != "":
+		return be + " slower than " + spaced(i.LimitText)
+	case i.Kind == Slices:
+		return be + " bad"
+	case past:
+		return "failed"
+	}
+	return "fail"
+}
+
+// spaced puts a space between a number and its unit: "300 ms". A number alone is in seconds.
+func spaced(limit string) string {
+	n := strings.IndexFunc(limit, unicode.IsLetter)
+	if n <= 0 || strings.ContainsFunc(limit[n:], unicode.IsDigit) {
+		return limit
+	}
+	return limit[:n] + " " + limit[n:]
+}
+
+// NounForm is what [Indicator.Called] may be.
+const NounForm = `^[a-z][-a-z ]{0,38}[a-z]$`
+
 // Indicator says how events are told good from bad. Only the fields of its Kind are set.
 type Indicator struct {
-	Kind Kind
+	Kind   Kind
+	Called string // what people call its events, many of them: "payments"; "" is what the kind says
 
 	// Events: Total and exactly one of Bad and Good. Ratio: Bad alone, valued 0…1; a ratio of good
 	// events was turned into 1 - (…) while loading.

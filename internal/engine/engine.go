@@ -69,7 +69,7 @@ type Composer interface {
 	TellsEach(alerting.Act) bool
 	// Together reports whether pages and tickets of two budgets go to the same places.
 	Together(a, b alerting.Input) bool
-	// Evidence tells what was found out about an open incident; Notification.Evidence is never nil.
+	// Evidence tells what was found out about an open incident; Notification.Found is never nil.
 	Evidence(incidents.Notification) []outbox.Entry
 }
 

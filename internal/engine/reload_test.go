@@ -150,7 +150,7 @@ func TestReloadFailsWithEvidence(t *testing.T) {
 	if err := w.reload(); err == nil {
 		t.Fatal("the reload went through")
 	}
-	if open := w.engine.Open(w.now()); len(open) != 1 || open[0].Evidence == nil {
+	if open := w.engine.Open(w.now()); len(open) != 1 || open[0].Found == nil {
 		t.Errorf("%d open incidents, or no evidence", len(open))
 	}
 }

@@ -219,11 +219,39 @@ func (g *gatherer) rank(ctx context.Context) ranking.Ranking {
 		found = append(found, all[i])
 	}
 	r := ranking.Rank(found, g.Spec.Objective.AllowedRatio())
+	g.measure(ctx, m, &r)
 	r.Skipped = skipped
 	if len(found) == 0 && len(names) > 0 {
 		r.Verdict, r.Reason = ranking.NotKnown, skipped[len(skipped)-1]
 	}
 	return r
+}
+
+// measure counts how much of the value that most of the excess is in fails in the newest full
+// minute since the onset, or in as many as it takes to have seen some events: what happened before
+// must not make it look better. Where that cannot be found out, it stays unknown.
+func (g *gatherer) measure(ctx context.Context, m *meter, r *ranking.Ranking) {
+	if _, ok := r.Main(); !ok {
+		return
+	}
+	const enough = 20 * budget.Unit
+	c, since := &r.Contributors[0], g.at.Sub(g.Onset.Add(time.Minute))
+	c.SoFar = since < time.Minute
+	if c.SoFar {
+		since = max(g.at.Sub(g.Onset), time.Minute)
+	}
+	for _, length := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute} {
+		if length > since {
+			return
+		}
+		counts, err := g.counts(ctx, m, c.Label, m.query(c.Label, length), g.at)
+		if err != nil {
+			return
+		}
+		if c.Fails = counts[c.Value]; c.Fails.Total >= enough {
+			return
+		}
+	}
 }
 
 // labels returns those worth comparing: those with more than one value, and not too many; replicas

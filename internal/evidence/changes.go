@@ -71,7 +71,7 @@ func (g *gatherer) recorded() (out []ranking.Suspect) {
 		if c == nil || undone[a.Key] || !a.Concerns(g.SLO) || c.Start.After(g.at) || c.Start.Before(g.Onset.Add(-lookBack)) && (c.End.IsZero() || c.End.Before(g.Onset)) {
 			continue
 		}
-		out = append(out, ranking.Suspect{At: c.Start.UTC(), What: c.Name(), Seen: ranking.Recorded, Who: a.By, Link: c.Link})
+		out = append(out, ranking.Of(a))
 	}
 	return out
 }
@@ -171,7 +171,7 @@ func appeared(curves []prom.Curve, name func(map[string]string) string) (out []r
 		slices.Sort(now)
 		for _, v := range now {
 			if before != nil && !slices.Contains(before, v) {
-				out = append(out, ranking.Suspect{At: time.UnixMilli(at).UTC().Add(-changeStep), What: strings.Join(before, ", ") + " → " + v})
+				out = append(out, ranking.Suspect{At: time.UnixMilli(at).UTC().Add(-changeStep), What: strings.Join(before, ", ") + " → " + v, Kind: ranking.Rollout, Version: v, From: strings.Join(before, ", ")})
 			}
 		}
 		before = now
@@ -206,7 +206,7 @@ func (g *gatherer) generations(ctx context.Context, scope []*labels.Matcher, nam
 			if p, q := c.Points[i-1], c.Points[i]; q.Value > p.Value {
 				all = append(all, ranking.Suspect{
 					At: time.UnixMilli(q.At).UTC().Add(-changeStep), What: kind + " " + c.Labels[kind] + " was changed",
-					Seen: "seen in the generation of the " + kind, Query: query,
+					Seen: "seen in the generation of the " + kind, Query: query, Kind: ranking.Respecified,
 				})
 			}
 		}
@@ -242,7 +242,7 @@ func started(times []float64, from, to time.Time) (out []ranking.Suspect) {
 			continue
 		}
 		if t-last > sameChange.Seconds() {
-			out, n = append(out, ranking.Suspect{At: at, Seen: "seen in process_start_time_seconds"}), 0
+			out, n = append(out, ranking.Suspect{At: at, Seen: "seen in process_start_time_seconds", Kind: ranking.Restart}), 0
 		}
 		last, n = t, n+1
 		out[len(out)-1].What = figures.Count(n) + " of " + figures.Plural(len(times), "process") + " started anew"
@@ -250,20 +250,46 @@ func started(times []float64, from, to time.Time) (out []ranking.Suspect) {
 	return out
 }
 
-// join adds changes, less those that an earlier one at about the same time stands for: a deployment
-// shows as a version, as a generation and as new processes. What was recorded, and the version, say
-// most.
+// join adds changes, less those that one of the others stands for: a deployment shows as a version,
+// as a generation and as new processes. What was recorded, and the version, say most. That two came
+// at about the same time is not enough, see [same].
 func join(all, more []ranking.Suspect) []ranking.Suspect {
 	for _, c := range more {
-		i := slices.IndexFunc(all, func(a ranking.Suspect) bool { return a.At.Sub(c.At).Abs() <= sameChange && a.Seen != c.Seen })
+		i := slices.IndexFunc(all, func(a ranking.Suspect) bool { return same(a, c) })
 		if i < 0 {
 			all = append(all, c)
-		} else if all[i].Query == "" && strings.Contains(c.What, "→") {
-			all[i].Seen, all[i].Query = all[i].Seen+" and "+c.Seen, c.Query
+			continue
+		}
+		if a := &all[i]; a.Query == "" && c.Kind == ranking.Rollout {
+			a.Seen, a.Query = a.Seen+" and "+c.Seen, c.Query
+			a.Version, a.From = cmp.Or(a.Version, c.Version), cmp.Or(a.From, c.From)
 		}
 	}
 	return all
 }
+
+// same reports whether two signs are of one change of the service: both are of something that was
+// rolled out, from different sources, at about the same time, and of the same version as far as
+// both say of which. An experiment, or a change of the configuration, rolls nothing out: a version
+// that appears beside it is another change.
+func same(a, c ranking.Suspect) bool {
+	if a.Seen == c.Seen || a.At.Sub(c.At).Abs() > sameChange || !rollsOut(a) || !rollsOut(c) {
+		return false
+	}
+	return a.Version == "" || c.Version == "" || trimmed(a.Version) == trimmed(c.Version)
+}
+
+// rollsOut reports whether a change brings something to run, and shows as that.
+func rollsOut(c ranking.Suspect) bool {
+	switch c.Kind {
+	case "deploy", "rollback", ranking.Rollout, ranking.Respecified, ranking.Restart:
+		return true
+	}
+	return false
+}
+
+// trimmed returns a version as others may write it: v2.4.1 and 2.4.1 are the same.
+func trimmed(version string) string { return strings.TrimPrefix(version, "v") }
 
 // likeliest orders changes by how near they are to the onset, those before it first: what came
 // after it did not begin it.

@@ -164,7 +164,7 @@ func (r *request) onIncident() (known bool, err error) {
 	case i.Knows(a.Key):
 		return true, nil
 	}
-	if has, taken := i.Acknowledged(); taken && a.Kind == alerting.Acknowledge && has.By == a.By {
+	if a.Kind == alerting.Acknowledge && i.AcknowledgedBy(a.By) {
 		return true, nil // who has it says so once
 	}
 	if err := checkOn(i, a); err != nil {
@@ -260,7 +260,7 @@ func (r *request) spread(first alerting.Incident) {
 	for _, i := range all {
 		echo := r.act
 		echo.Key, echo.Incident, echo.SLO = r.act.Key+"@"+i.ID, i.ID, i.SLO
-		if has, taken := i.Acknowledged(); i.ID == first.ID || r.act.Kind == alerting.Acknowledge && taken && has.By == echo.By {
+		if i.ID == first.ID || r.act.Kind == alerting.Acknowledge && i.AcknowledgedBy(echo.By) {
 			continue
 		}
 		if r.act.Kind == alerting.Undo {

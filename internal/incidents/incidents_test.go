@@ -446,7 +446,7 @@ func TestEvidenceStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	over, out := merged.Tell(w, []Turn{w.turn("shop/a", event(90, "shop/a", alerting.Resolved))}, nil, t0)
-	if out[0].Notifications[0].Evidence == nil {
+	if out[0].Notifications[0].Found == nil {
 		t.Error("its end is told without what was found out")
 	}
 	for name, c := range map[string]struct {

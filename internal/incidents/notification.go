@@ -5,7 +5,6 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -26,9 +25,8 @@ type Notification struct {
 	More      int
 	Silenced  bool // somebody wants to hear no more for now; what is composed must not call anybody
 	Standings []alerting.Standing
-	Gate      alerting.Verdict  // of the error-budget policy, at the event
-	Notify    slo.SlackRoute    // who is told of a change of it
-	Evidence  *ranking.Evidence // nil as long as there is none
+	Gate      alerting.Verdict // of the error-budget policy, at the event
+	Notify    slo.SlackRoute   // who is told of a change of it
 }
 
 // Done is an act with everything that a message about it may show. Notification is of the incident

@@ -316,11 +316,12 @@ func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Inciden
 			Status: f.Status, Outlook: f.Outlook,
 			Upstream: b.burningUpstream(w, on, i),
 			Worst:    worstStep(w, on.Spec, event),
+			Found:    b.evidence[i.ID],
 		},
-		Silenced: b.silenced(event, i), Standings: f.Standings, Evidence: b.evidence[i.ID],
+		Silenced: b.silenced(event, i), Standings: f.Standings,
 	}
 	if i.Last.Burn != nil {
-		t.Trail = trail(on.Ledger, i, at)
+		t.Trail, t.Failing, t.Since = trail(on.Ledger, i, at), Failing(on.Ledger, i, at), b.changesSince(i)
 	}
 	if event.Rule == alerting.RulePolicy {
 		t.Gate, t.Notify = b.verdictAt(on.Input, event), on.Policy.Notify
@@ -356,6 +357,54 @@ func trail(l *budget.Ledger, i alerting.Incident, at budget.Minute) []Point {
 		all = append(all, Point{At: m.Time(), Sum: l.Sum(m, min(m+step, at))})
 	}
 	return all
+}
+
+// maxSince is how many changes after the onset are told.
+const maxSince = 3
+
+// changesSince lists the newest changes that concern an incident's budget and began after its
+// onset, oldest first. It looks only at what was recorded since.
+func (b Book) changesSince(i alerting.Incident) (all []alerting.Act) {
+	first := len(b.acts)
+	for first > 0 && !b.acts[first-1].Received.Before(i.Onset) {
+		first--
+	}
+	for _, a := range alerting.InForce(b.acts[first:], i.Last.Time().Add(slo.Day)) {
+		if c := a.Change; c != nil && a.Kind == alerting.Changed && a.Concerns(i.SLO) && c.Start.After(i.Onset) && (i.Open || !c.Start.After(i.Resolved)) {
+			all = append(all, a)
+		}
+	}
+	return all[max(len(all)-maxSince, 0):]
+}
+
+const (
+	// usualFor is how long the time before the onset is that says what usually fails, and
+	// usualMargin what lies between them: a burn may begin slowly.
+	usualFor, usualMargin = 60, 2 // minutes
+	// enoughNow and enoughUsual are how many events it takes to speak of a share of them.
+	enoughNow, enoughUsual = 20 * budget.Unit, 100 * budget.Unit
+)
+
+// Failing measures how much fails at a minute since the onset of a burn, and how much usually does.
+// It never looks at both sides of the onset at once.
+func Failing(l *budget.Ledger, i alerting.Incident, at budget.Minute) (f sentences.Failing) {
+	b := i.Last.Burn
+	if b == nil {
+		return f
+	}
+	from := at
+	for from > b.Onset+1 && f.Now.Total < enoughNow {
+		from--
+		f.Now = l.Sum(from, at)
+	}
+	if f.Now.Total == 0 {
+		f.Now, f.SoFar = l.Sum(b.Onset, at), true
+	}
+	usual := l.Sum(b.Onset-usualFor, b.Onset-usualMargin)
+	if usual.Known >= usualFor/2 && usual.Total >= enoughUsual && (len(i.Log) == 0 || i.Log[0].Follows == "") {
+		f.Usual = usual
+	}
+	return f
 }
 
 // burningUpstream lists what a budget depends on and burns now.

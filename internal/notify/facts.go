@@ -42,6 +42,8 @@ type Target struct {
 	// Instead is the name of the receiver in whose place this goes out, because it stays down, and
 	// Key its key then. Both are empty usually.
 	Instead, Key string
+	// Unedited says that the receiver does not bring up to date what it has told.
+	Unedited bool
 }
 
 // Entry returns one message about the event. Its key is Key, or the event's with the receiver's
@@ -120,6 +122,9 @@ func (f Facts) Description() string {
 	}
 	if f.Instead != "" {
 		lines = append(lines, sentences.Instead(f.Instead))
+	}
+	if f.Unedited && f.Headlined() && f.Incident.Open {
+		lines = append(lines, sentences.Unedited)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -16,7 +16,20 @@ type Suspect struct {
 	Who   string    `json:"who,omitempty"` // who recorded it
 	Link  string    `json:"link,omitempty"`
 	Query string    `json:"query,omitempty"`
+	// Kind is that of a change that was recorded (deploy, rollback, config, …), or how it shows in
+	// metrics: [Rollout], [Respecified], [Restart]. Version is what runs since, where that is
+	// known, and From what ran before.
+	Kind    string `json:"kind,omitempty"`
+	Version string `json:"version,omitempty"`
+	From    string `json:"from,omitempty"`
 }
+
+// The kinds of what shows in metrics.
+const (
+	Rollout     = "rollout"     // a version appeared
+	Respecified = "respecified" // a workload's specification was changed
+	Restart     = "restart"     // processes started anew
+)
 
 // Recorded is how a change is known that somebody declared: as an act, of which the store knows
 // more.

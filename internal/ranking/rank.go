@@ -47,6 +47,10 @@ type Contributor struct {
 	Share  float64  `json:"share"`          // of the excess of all values, 0…1
 	Sigmas float64  `json:"sigmas"`         // how many standard deviations the excess is from nothing
 	Query  string   `json:"query"`
+	// Fails are the events of the newest full minutes since the onset. With SoFar there was none,
+	// and they are those of the minute in which it began. Zero where that is not known.
+	Fails Count `json:"fails,omitzero"`
+	SoFar bool  `json:"so_far,omitempty"`
 }
 
 // Ranking says which label values a burn is in.

@@ -210,6 +210,10 @@ func (r Rand) dependencies() *Node {
 }
 
 func (r Rand) sli() *Node {
+	return r.measured().With("noun", r.maybeOf(30, "payments", "card payments", "'yes'"))
+}
+
+func (r Rand) measured() *Node {
 	switch r.IntN(5) {
 	case 0:
 		return Map().With("events", Map().With("total", r.of(counters...)).With(r.of("bad", "good").Leaf, r.of(bads...)))
@@ -325,7 +329,7 @@ var near = map[string][]string{
 // keys that mutations write: those of the format, and others.
 var keys = []string{
 	"version", "service", "owner", "description", "tier", "links", "slack", "signals", "slos", "name", "objective", "window", "sli", "by", "alerts", "runbook", "channel", "mention",
-	"events", "latency", "uptime", "slices", "ratio", "total", "bad", "good", "histogram", "below", "query", "missing", "page", "ticket", "spent", "no_data", "significance",
+	"events", "latency", "uptime", "slices", "ratio", "total", "bad", "good", "noun", "histogram", "below", "query", "missing", "page", "ticket", "spent", "no_data", "significance",
 	"budget", "long", "short", "calendar", "timezone", "from", "match", "saturation", "limit", "Objective", "objectiv", "threshold", "x",
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -28,7 +29,10 @@ type Facts struct {
 	Upstream []alerting.Upstream // what it depends on and burns, nearest first
 	Worst    *alerting.Step      // of a journey: its worst step at the time of the event; nil if none is bad
 	Wait     Wait                // what its minutes wait for
-	Now      time.Time           // when this is said; later than the event after a gap
+	Failing  Failing
+	Since    []alerting.Act    // changes of the service that began after the onset, oldest first
+	Found    *ranking.Evidence // what was found out about it; nil as long as that is nothing
+	Now      time.Time         // when this is said; later than the event after a gap
 }
 
 // liveFor is how old an event may be and still be told as something that goes on.
@@ -54,7 +58,9 @@ const (
 	Unalerted   = "No longer an alert" // the files say something else of the SLO, or of its alerts
 	NoData      = "No data"
 	Page        = "Page"
-	Ticket      = "Ticket"
+	// ErrorsStopped is of what is open still: its short window is quiet.
+	ErrorsStopped = "Errors have stopped"
+	Ticket        = "Ticket"
 )
 
 // State returns the words that say how the incident stands.
@@ -66,6 +72,8 @@ func (f Facts) State() string {
 		return Ended(f.Incident)
 	case f.Event.Rule == alerting.RuleNoData:
 		return NoData
+	case f.Stopped():
+		return ErrorsStopped
 	case f.Loud() == alerting.Page:
 		return Page
 	}
@@ -87,7 +95,23 @@ func Ended(i alerting.Incident) string {
 }
 
 // Summary returns one sentence without its full stop: which budget, and what is the matter with it.
-func (f Facts) Summary() string { return string(f.Event.SLO) + " " + f.Predicate() }
+//
+// Of what burns it is [Facts.Headline].
+func (f Facts) Summary() string { return f.SummaryWithin(0) }
+
+// SummaryWithin is Summary without what can be left out if it is longer than so many characters; 0
+// is any number.
+func (f Facts) SummaryWithin(room int) string {
+	switch {
+	case !f.Headlined():
+		return string(f.Event.SLO) + " " + f.Predicate()
+	case !f.Incident.Open:
+		return Was(f.Incident, f.Spec)
+	case f.Stopped():
+		return ErrorsStopped + " " + f.stops() + ": " + f.Spec.SLI.Noun() + " on " + Place(f.Event.SLO)
+	}
+	return f.headline(room)
+}
 
 // Predicate returns what follows the budget's name in [Facts.Summary].
 func (f Facts) Predicate() string {
@@ -213,6 +237,16 @@ func (f Facts) Period() string {
 // began.
 func (f Facts) Burning() []Text {
 	return said([]Text{f.Windows(), f.Tested(), f.affected(), f.forecast()})
+}
+
+// Account says what the burn has taken so far and why it is told: what stands below what is read
+// first.
+func (f Facts) Account() []Text {
+	left := Text(nil)
+	if o := f.Outlook; o.Known && !o.Lasts && !o.Gone && f.Left() != "" {
+		left = say(strong(f.left()), " of the budget is left.")
+	}
+	return said([]Text{f.affected(), left, f.Windows(), f.Tested()})
 }
 
 // Windows puts the pair of windows that fired into words. It is empty without one.

@@ -23,7 +23,14 @@ func happening(e alerting.Event, spec *slo.Spec) string {
 	case alerting.BurnHigh:
 		return opening(e) + ": " + Fired(e, spec)
 	case alerting.StillBurning:
+		if e.Burn != nil && e.Burn.Stopped > 0 {
+			return "quiet since " + figures.UTC(e.Burn.Stopped.Time()) + ", and not closed yet: " + soFar(e)
+		}
 		return "still burning: " + soFar(e)
+	case alerting.ErrorsStopped:
+		return "the errors have stopped: none more than usual since " + figures.UTC(e.Burn.Stopped.Time()) + "; " + soFar(e)
+	case alerting.ErrorsBack:
+		return "the errors are back: " + soFar(e)
 	case alerting.BurnLow:
 		return "resolved: the burn is below its threshold again; " + soFar(e)
 	case alerting.DataLate:

@@ -79,7 +79,7 @@ func (r *sloReader) indicator(v strictyaml.Value) (slo.Indicator, bool) {
 	if !ok {
 		return slo.Indicator{}, false
 	}
-	all := sliKeys.Keys()
+	all := slices.DeleteFunc(slices.Clone(sliKeys.Keys()), func(k string) bool { return k == nounKey })
 	kinds := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !o.Get(k).Given() })
 	if len(kinds) != 1 {
 		if len(kinds) > 1 {
@@ -89,7 +89,30 @@ func (r *sloReader) indicator(v strictyaml.Value) (slo.Indicator, bool) {
 		}
 		return slo.Indicator{}, false
 	}
-	switch part := o.Get(kinds[0]); slo.Kind(kinds[0]) {
+	noun, named := readNoun(o.Get(nounKey))
+	i, ok := r.measured(slo.Kind(kinds[0]), o.Get(kinds[0]))
+	i.Called = noun
+	return i, ok && named
+}
+
+var goodNoun = regexp.MustCompile(slo.NounForm)
+
+// readNoun reads what people call the events; it is false only for what cannot be one.
+func readNoun(v strictyaml.Value) (string, bool) {
+	if !v.Given() {
+		return "", true
+	}
+	s, ok := v.Text()
+	if ok && !goodNoun.MatchString(s) {
+		v.Problem("the noun is not a word for many events: 2 to 40 small letters, spaces and hyphens", "write noun: payments")
+		ok = false
+	}
+	return s, ok
+}
+
+// measured reads the key of sli that says what is counted.
+func (r *sloReader) measured(kind slo.Kind, part strictyaml.Value) (slo.Indicator, bool) {
+	switch kind {
 	case slo.Events:
 		return r.events(part)
 	case slo.Latency:

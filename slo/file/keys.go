@@ -97,14 +97,14 @@ var (
 		schema.May("timezone", ZoneKey("Where the period begins at midnight.")),
 	)
 
-	sliKeys = exactlyOne(schema.Object("How good and bad are told apart: exactly one of these, the more exact ones first.",
+	sliKeys = exactlyOne(schema.Object("How good and bad are told apart: exactly one of these, the more exact ones first; `noun` may stand beside it.",
 		schema.May(string(slo.Events), eventsKeys),
 		schema.May(string(slo.Latency), latencyKeys),
 		schema.May(string(slo.Uptime), schema.Ref("query", "A gauge that is 1 while up and 0 while down, or an expression of that kind.", `probe_success{job="checkout"}`)),
 		schema.May(string(slo.Slices), slicesKeys),
 		schema.May(string(slo.Ratio), ratioKeys),
 		schema.May(string(slo.Composed), journeyKeys),
-	))
+	)).Add(schema.May(nounKey, schema.Text("What people call its events, many of them, in small letters: messages say that so many payments fail.", slo.NounForm, "payments").Or("requests; checks of an uptime, minutes of slices")))
 
 	eventsKeys = badOrGood(schema.Object("Counters of all events, and of the bad or the good ones. Bare counters are counted exactly, from the raw samples.",
 		schema.Need("total", schema.Ref("query", "All events.", `http_requests_total{job="checkout"}`)),
@@ -213,9 +213,14 @@ func windowKey() *schema.Schema {
 		Such("28d", map[string]string{"calendar": "month", "timezone": "Europe/Berlin"})
 }
 
-// exactlyOne makes a map hold one key.
+// nounKey is the key of sli that stands beside the one that says what is counted.
+const nounKey = "noun"
+
+// exactlyOne makes a map hold one of its keys; those that are added later stand beside it.
 func exactlyOne(s *schema.Schema) *schema.Schema {
-	s.MinProperties, s.MaxProperties = 1, 1
+	for _, key := range s.Keys() {
+		s.OneOf = append(s.OneOf, &schema.Schema{Required: []string{key}})
+	}
 	return s
 }
 

@@ -292,6 +292,15 @@ func window(w slo.Window) yamlout.Raw {
 
 // indicator writes sli.
 func (p *printer) indicator(i *slo.Indicator) yamlout.Map {
+	m := p.measured(i)
+	if i.Called != "" {
+		p.add(&m, "sli."+nounKey, yamlout.Text(i.Called))
+	}
+	return m
+}
+
+// measured writes the key of sli that says what is counted.
+func (p *printer) measured(i *slo.Indicator) yamlout.Map {
 	var part yamlout.Map
 	query := func(key string, q *slo.Query) {
 		if q != nil {

@@ -99,7 +99,7 @@ func factsAt(receiver string, in alerting.Input, e alerting.Event, i alerting.In
 		Target: notify.Target{Receiver: receiver}, Origin: notify.Origin{URL: "https://slowburn.example.com"},
 		Notification: incidents.Notification{Facts: sentences.Facts{
 			Spec: in.Spec, Event: e, Incident: i, Now: e.Time(),
-			Status: now, Outlook: alerting.Outlook(in, now, i.Burnt()...),
+			Status: now, Outlook: alerting.Outlook(in, now, i.Burnt()...), Failing: incidents.Failing(in.Ledger, i, e.At+1),
 		}},
 	}
 }

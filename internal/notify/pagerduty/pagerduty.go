@@ -119,6 +119,7 @@ func (*Client) Drill(d notify.Drill) []outbox.Entry {
 const change = "change"
 
 func trigger(f notify.Facts) Event {
+	f.Unedited = true
 	e := Event{
 		Action: "trigger", DedupKey: dedupKey(f.Incident.ID), Client: "slowburn", ClientURL: cmp.Or(f.IncidentURL(), f.SLOURL()),
 		Payload: &Payload{

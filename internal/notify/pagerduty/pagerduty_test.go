@@ -76,7 +76,7 @@ func TestStory(t *testing.T) {
 			t.Errorf("%s is %v, not %s", name, payload[name], want)
 		}
 	}
-	if s := payload["summary"].(string); !strings.Contains(s, "burns its error budget") {
+	if s := payload["summary"].(string); !strings.Contains(s, "requests on checkout") || !strings.Contains(s, "budget gone in") {
 		t.Errorf("summary: %s", s)
 	}
 	if n := len(got[0]["links"].([]any)); n != 4 {

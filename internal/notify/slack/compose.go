@@ -116,7 +116,7 @@ func (f message) edit(lane outbox.Lane) []outbox.Entry {
 // believe that it was over.
 func (f message) joined() []outbox.Entry {
 	b := f.escalation()
-	b.Text = f.sentence(f.state(), f.predicate())
+	b.Text = f.line(f.state())
 	page := f.Loud() == alerting.Page
 	b.Broadcast = page && !f.Silenced
 	if again := f.Event.Follows != ""; !page || f.Paged && !again {

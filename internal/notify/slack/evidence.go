@@ -12,8 +12,8 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
-// Evidence composes what is owed when slowburn has looked into an incident: the root message shows
-// the essence, the thread all of it. If nothing could be found out the root stays as it is; the
+// Evidence composes what is owed when slowburn has looked into an incident: the headline of the
+// root message has the essence, the thread all of it. If nothing could be found out the root stays as it is; the
 // thread says so in small print if something failed, and nothing if there was nothing to ask.
 // Facts.Event is the incident's newest.
 func (h Composer) Evidence(facts notify.Facts) []outbox.Entry {
@@ -22,13 +22,13 @@ func (h Composer) Evidence(facts notify.Facts) []outbox.Entry {
 }
 
 func (f message) looked() []outbox.Entry {
-	if f.Incident.Unheard() || f.Evidence.Empty() && f.Evidence.Failure() == "" {
+	if f.Incident.Unheard() || f.Found.Empty() && f.Found.Failure() == "" {
 		return nil
 	}
-	key := f.Event.Incident + "/evidence/" + string(f.Evidence.Kind)
+	key := f.Event.Incident + "/evidence/" + string(f.Found.Kind)
 	reply := f.entry("", outbox.LaneTicket, outbox.Reply, f.findings())
 	reply.Key = key + "/reply"
-	if f.Evidence.Empty() {
+	if f.Found.Empty() {
 		return []outbox.Entry{reply}
 	}
 	edit := f.entry("", outbox.LaneTicket, outbox.Edit, f.root())
@@ -37,42 +37,16 @@ func (f message) looked() []outbox.Entry {
 }
 
 const (
-	// roomInRoot and roomInReply are how many characters a section of evidence may have.
-	roomInRoot  = 900
+	// roomInLine and roomInReply are how many characters a line, and a section, of evidence may have.
+	roomInLine  = 900
 	roomInReply = 2_000
-	// shownInRoot is how many lines of each kind the root message shows.
-	shownInRoot = 3
 	// longestLine is how many characters of a line of evidence are shown.
 	longestLine = 300
 )
 
-// evidence returns the essence of what was found out, for the root message. When it is over, the
-// signals and the traces of its beginning are left to the thread.
-func (f message) evidence() []Block {
-	e := f.Evidence
-	if e == nil || e.Empty() || f.Incident.ID == "" {
-		return nil
-	}
-	var out []Block
-	add := func(title string, lines []string) {
-		if text := listed(title, lines[:min(len(lines), shownInRoot)], roomInRoot); text != "" {
-			out = append(out, section(text))
-		}
-	}
-	if e.Burns.Verdict != ranking.NoLabels {
-		add(sentences.Burns(f.Incident.Open), safe(e.Burns.Sentences()))
-	}
-	add("What changed", changes(e))
-	if f.Incident.Open {
-		add("Golden signals", []string{joined(safe(e.Lines()))})
-		add("Traces", []string{joined(traces(e))})
-	}
-	return out
-}
-
 // findings returns the reply that tells all of it.
 func (f message) findings() Body {
-	e := f.Evidence
+	e := f.Found
 	if e.Empty() {
 		why := "Evidence: not available (" + e.Failure() + ")"
 		return Body{Text: clip(escape(why), maxSentence), Blocks: []Block{contextBlock(plainText(plain(why, foreignLimit)))}}
@@ -144,7 +118,7 @@ func joined(parts []string) string {
 		if i > 0 {
 			p = " · " + p
 		}
-		if utf8.RuneCountInString(text+p) <= roomInRoot {
+		if utf8.RuneCountInString(text+p) <= roomInLine {
 			text += p
 		}
 	}

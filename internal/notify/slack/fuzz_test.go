@@ -138,11 +138,11 @@ func randomEvidence(r *rand.Rand) *ranking.Evidence {
 func compositions(r *rand.Rand, o slo.Objective) []outbox.Entry {
 	f := randomFacts(r, o)
 	if r.IntN(2) == 0 {
-		f.Evidence = randomEvidence(r)
+		f.Found = randomEvidence(r)
 	}
 	f.Now = monday
 	entries := f.event()
-	if f.Evidence != nil {
+	if f.Found != nil {
 		entries = append(entries, f.looked()...)
 	}
 	if r.IntN(10) > 0 {

@@ -29,7 +29,7 @@ func at(t time.Time) string {
 var icons = map[string]string{
 	sentences.MissedLive: "🕓", sentences.DataAreBack: "✅", sentences.Resolved: "✅",
 	sentences.Unwatched: "⚪", sentences.Unalerted: "⚪",
-	sentences.NoData: "❔", sentences.Page: "🔥", sentences.Ticket: "🎫",
+	sentences.NoData: "❔", sentences.ErrorsStopped: "🟡", sentences.Page: "🔥", sentences.Ticket: "🎫",
 }
 
 // state returns the icon and the words that every message begins with.
@@ -72,6 +72,8 @@ func dressed(t sentences.Text, page func(incident string) string) string {
 	var b strings.Builder
 	for _, p := range t {
 		switch {
+		case !p.At.IsZero() && len(p.Words) < len("2006-01-02"):
+			b.WriteString(fmt.Sprintf("<!date^%d^{time}|%s>", p.At.Unix(), p.Words))
 		case !p.At.IsZero():
 			b.WriteString(at(p.At))
 		case p.Quote:
@@ -115,11 +117,66 @@ func (f message) root() Body {
 		return root.root()
 	}
 	state := f.state()
-	b := Body{Text: f.sentence(state, f.predicate()), Name: state + " · " + f.name(80)}
+	if !f.Headlined() || !f.Incident.Open {
+		return f.told(state)
+	}
+	b := Body{Text: f.line(state), Name: state + " · " + f.name(80)}
+	if f.Loud() == alerting.Page {
+		b.Mention = f.mentions()
+	}
+	b.Blocks = append(b.Blocks, header(icons[f.State()]+" "+plain(f.Title(), 140)), section(f.firstScreen(b.Mention)))
+	b.Blocks = append(b.Blocks, f.controls()...)
+	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
+	b.Blocks = append(b.Blocks, sectionIf(also(f.Others, f.More))...)
+	if c, ok := chart(shareChart(f.Notification)); ok {
+		b.Blocks = append(b.Blocks, c)
+	}
+	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(append(f.Account(), f.Late(), f.Waiting())))...)
+	b.Blocks = append(b.Blocks, sectionIf(f.links())...)
+	b.Blocks = append(b.Blocks, contextBlock(mrkdwn(f.footer())))
+	return b
+}
+
+// line returns a state and what is the matter, within the limit of a notification.
+func (f message) line(state string) string {
+	if !f.Headlined() {
+		return f.sentence(state, f.predicate())
+	}
+	if f.Stopped() {
+		return clip(icons[f.State()]+" "+escapeLong(f.Summary())+".", maxSentence)
+	}
+	room := maxSentence - len([]rune(state)) - 3
+	return clip(escape(state)+": "+escapeLong(f.SummaryWithin(room))+".", maxSentence)
+}
+
+// firstScreen returns what is read before the controls: since when, what changed, who is paged and
+// who has it, and what to try first.
+func (f message) firstScreen(paged []string) string {
+	who := dress(f.Has())
+	if len(paged) > 0 {
+		who = "Paged: " + strings.Join(paged, " ") + ". " + who
+	}
+	lines := []string{f.dressLines(f.Screen()), who}
+	var try []string
+	if guess := f.Try(); guess != "" {
+		try = append(try, "*"+escape(plain(guess, nearby))+"* (a guess)")
+	}
+	if l := shortLink(f.Spec.Links.Runbook, "Runbook"); l != "" {
+		try = append(try, l)
+	}
+	if len(try) > 0 {
+		lines = append(lines, "Try first: "+strings.Join(try, " · "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// told returns the root message of what is over, and of what does not burn.
+func (f message) told(state string) Body {
+	b := Body{Text: f.line(state), Name: state + " · " + f.name(80)}
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)+besides(f.Notification)), section(f.dressLines(f.Lead()), f.fields()...))
 	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
-	b.Blocks = append(b.Blocks, f.evidence()...)
-	if c, ok := chart(burnChart(f.Notification)); ok {
+	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Afterwards()))...)
+	if c, ok := chart(shareChart(f.Notification)); ok {
 		b.Blocks = append(b.Blocks, c)
 	}
 	if f.Incident.Open && f.Loud() == alerting.Page {
@@ -222,7 +279,9 @@ func (f message) links() string {
 			out, room = append(out, l), room-n
 		}
 	}
-	add(f.Spec.Links.Runbook, "📖 Runbook")
+	if !f.Headlined() || !f.Incident.Open { // else it is what to try first
+		add(f.Spec.Links.Runbook, "📖 Runbook")
+	}
 	add(f.Spec.Links.Dashboard, "📊 Dashboard")
 	add(f.composer.QueryURL(f.Notification), "🔎 Query")
 	if f.Incident.ID != "" {
@@ -239,6 +298,9 @@ func (f message) footer() string {
 	var parts []string
 	if p := f.Incident.Last.Pair; p != nil && f.Event.Rule != alerting.RuleNoData {
 		parts = append(parts, "Rule: "+f.Tier()+" when "+escape(sentences.Rule(*p, f.Spec.Window())))
+	}
+	if f.Headlined() && f.Incident.Open {
+		parts = append(parts, escape(f.name(100))+" · objective "+figures.Objective(f.Spec.Objective)+" over "+escape(f.Period()))
 	}
 	switch {
 	case f.Event.Rule == alerting.RuleNoData:
@@ -295,7 +357,7 @@ func (f message) escalation() Body {
 
 // reminder returns the reply that brings an incident back to mind, and calls somebody.
 func (f message) reminder(state string, mention []string) Body {
-	b := Body{Text: f.sentence(state, f.predicate()), Broadcast: true, Mention: mention}
+	b := Body{Text: f.line(state), Broadcast: true, Mention: mention}
 	text := state + ". " + f.dressLines([]sentences.Text{f.Reminder(), f.Windows(), f.Waiting()})
 	if len(mention) > 0 {
 		text += "\nFor " + strings.Join(mention, " ")
@@ -307,7 +369,7 @@ func (f message) reminder(state string, mention []string) Body {
 // resolution returns the reply that ends the thread. It mentions nobody: whoever can sleep may
 // sleep on.
 func (f message) resolution() Body {
-	b := Body{Text: f.sentence(f.state(), f.predicate()), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && !f.Led}
+	b := Body{Text: f.line(f.state()), Broadcast: f.Incident.Severity == alerting.Page && !f.Silenced && !f.Led}
 	text := icons[f.State()] + " *" + f.State() + "* · " + escape(f.name(100))
 	switch f.Event.Rule {
 	case alerting.RuleNoData:

@@ -117,6 +117,7 @@ func (s *story) tell(now time.Time) {
 				Spec: s.spec, Event: e, Incident: i, Over: ends[e.Incident] == 3, Now: now,
 				Status:  budget.StatusAt(s.ledger, s.spec.Objective, s.spec.Window(), e.At+1),
 				Outlook: alerting.Outlook(in, in.StatusAt(e.At+1), i.Burnt()...),
+				Failing: incidents.Failing(s.ledger, i, e.At+1),
 			},
 			Standings: alerting.Standings(in, s.state, e.At+1),
 		}}
