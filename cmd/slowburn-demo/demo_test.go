@@ -46,8 +46,8 @@ func TestDemoTellsTheSameStoryEveryTime(t *testing.T) {
 	for _, part := range []string{
 		"| latency | p99 |", "| saturation | cpu throttling |", " UTC in steps of 1 min: `▁▁▁", // the golden signals, in the postmortem
 		"Most of the excess is in payment=\"card\"", "deploy checkout v2.4.1 (recorded). After this deploy", // what burns, and what changed
-		"#checkout-oncall", "Resolved: checkout/availability{route=\"/pay\"} burned for 20 min",
-		"Resolved: payments/availability", "Frozen: orders-worker/freshness", "Thu 14:16", "A postmortem is required", "Ben Okafor* has acknowledged",
+		"#checkout-oncall", "99 % of card payments on checkout /pay fail", "Resolved: payments on checkout /pay failed for 20 min",
+		"Resolved: requests on payments failed", "Frozen: orders-worker/freshness", "Thu 14:16", "A postmortem is required", "Ben Okafor* has acknowledged",
 		// the decisions
 		"1. orders-worker/freshness: over budget", "2. 1 action item is overdue: P0 “Release to one pod first", "3. payments/latency: promised 95 %",
 		"#reliability-leads", "Reliability report weekly", "Postmortem draft of checkout/availability{route=\"/pay\"}/page/", "# Postmortem",

@@ -129,7 +129,7 @@ routes:
 	for _, want := range []string{
 		"slack#tickets edit, slack#tickets reply, webhook reply?, slack#oncall edit in @#oncall, slack#oncall reply in @#oncall, " +
 			"pagerduty edit?, pagerduty/payments edit?, alertmanager/127.0.0.1:9093 edit?, alertmanager/second edit?",
-		"webhook post, webhook reply?", "webhook post, webhook reply?", "webhook post, webhook reply?",
+		"webhook post, webhook reply?", "webhook post, webhook reply?", "webhook post, webhook reply?", "webhook post, webhook reply?",
 		"slack#tickets reply, webhook post, webhook reply?, slack#oncall post in @#oncall",
 		"slack#tickets post, webhook post",
 	} {
@@ -160,6 +160,7 @@ routes:
 	want := []string{
 		"opened: slack#tickets post, webhook post",
 		"escalated: slack#tickets edit, slack#tickets reply, webhook reply?, slack#oncall post in @#oncall, pagerduty/payments post, alertmanager/second post, alertmanager/second edit?",
+		"updated: slack#tickets edit, webhook reply?, slack#oncall edit in @#oncall",
 		"updated: slack#tickets edit, webhook reply?, slack#oncall edit in @#oncall",
 		"updated: slack#tickets edit, webhook reply?, slack#oncall edit in @#oncall",
 		"updated: slack#tickets edit, webhook reply?, slack#oncall edit in @#oncall",

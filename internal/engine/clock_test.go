@@ -259,7 +259,7 @@ func TestWhatOpensInAMinuteOfTheWrongTimeIsToldToo(t *testing.T) {
 			t.Errorf("%s is open %v, and ended for %s", i.ID, i.Open, i.Last.Reason)
 		}
 	}
-	if roots := w.rootsWith("burned for"); len(roots) != 2 {
+	if roots := append(w.rootsWith("burned for"), w.rootsWith("failed for")...); len(roots) != 2 {
 		t.Errorf("%d messages were sent of them: %q", len(roots), w.roots())
 	}
 }

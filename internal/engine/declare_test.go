@@ -148,7 +148,7 @@ func TestMergedIncidentsAreToldInOneThreadAndStayTheirOwn(t *testing.T) {
 	}
 	w.steps(70)
 	thread := w.thread(shop.ID)
-	if !strings.Contains(strings.Join(thread, "\n"), "Resolved: pay/availability") {
+	if !strings.Contains(strings.Join(thread, "\n"), "Resolved: requests on pay failed") {
 		t.Errorf("the end is not told in the thread of the other: %q", thread)
 	}
 	if bad := w.incident(pay.ID).Bad(); bad != 55*100*budget.Unit {
@@ -172,7 +172,7 @@ func TestSplitGivesAnIncidentAThreadOfItsOwn(t *testing.T) {
 			t.Errorf("a root is left at %q", root)
 		}
 	}
-	if thread := strings.Join(w.thread(pay.ID), "\n"); !strings.Contains(thread, "Resolved: pay/availability") {
+	if thread := strings.Join(w.thread(pay.ID), "\n"); !strings.Contains(thread, "Resolved: requests on pay failed") {
 		t.Errorf("its thread reads %q", thread)
 	}
 }

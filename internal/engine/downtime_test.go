@@ -76,7 +76,7 @@ func TestWhatWasToldLiveWasNotMissed(t *testing.T) {
 	w.pass(2 * time.Hour)
 	w.open()
 	w.steps(5)
-	if all := w.rootsWith("shop/availability"); len(all) != 1 || len(w.rootsWith("Missed live")) != 0 || len(w.rootsWith("Resolved")) != 1 {
+	if all := w.rootsWith("on shop failed"); len(all) != 1 || len(w.rootsWith("Missed live")) != 0 || len(w.rootsWith("Resolved")) != 1 {
 		t.Errorf("the channel reads %q", w.roots())
 	}
 	w.checkBudgets()

@@ -33,8 +33,8 @@ func (w *world) kept(incident string) []store.Evidence {
 	return all
 }
 
-// TestEvidenceFollowsThePage: the headline goes out by itself, then the root shows what burns, to
-// the end, and the thread tells it once.
+// TestEvidenceFollowsThePage: the headline goes out by itself, then the root is edited, and the
+// thread tells once what burns.
 func TestEvidenceFollowsThePage(t *testing.T) {
 	w, asked := oneService(t, outage(50, [2]int{4, 8})), 0
 	w.looks, w.finds = true, culprit(&asked)
@@ -44,9 +44,6 @@ func TestEvidenceFollowsThePage(t *testing.T) {
 		t.Fatalf("%d incidents, %d roots, asked %d times", len(incidents), len(roots), asked)
 	}
 	const words = `route="/pay"`
-	if !strings.Contains(roots[0].Visible(), "What burned") || !strings.Contains(roots[0].Visible(), words) {
-		t.Errorf("the resolved root does not say what burned:\n%s", roots[0].Visible())
-	}
 	told := 0
 	for _, reply := range w.slack.Thread(channel, roots[0].TS) {
 		if strings.Contains(reply.Visible(), words) {

@@ -447,7 +447,7 @@ func TestWhatIsLaterThanItIsWaitedFor(t *testing.T) {
 				if after := w.paged.Sub(begin) - late; after < 0 || after > 12*time.Minute {
 					t.Errorf("told %s after the samples of the beginning", after)
 				}
-				if told := w.rootsWith("availability burned"); len(told) != 1 {
+				if told := w.rootsWith("requests on shop failed"); len(told) != 1 {
 					t.Errorf("the channel reads %q", w.roots())
 				}
 				w.check()

@@ -109,7 +109,7 @@ func testRecordTakesWhatComesLate(t *testing.T, full bool) {
 	if page := w.page("/incidents/" + i.ID); !strings.Contains(page, "1,200") {
 		t.Errorf("the page does not say it")
 	}
-	if roots := w.roots(); len(roots) != 1 || !strings.Contains(roots[0], "took "+i.Last.Budget.CostOf(whole)+" of") {
+	if roots := w.roots(); len(roots) != 1 || !strings.Contains(roots[0], "("+i.Last.Budget.CostOf(whole)+" of the budget)") {
 		t.Errorf("the channel reads %q", roots)
 	}
 }

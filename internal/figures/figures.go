@@ -113,8 +113,8 @@ func Coverage(known, estimated float64) string {
 }
 
 // Share writes a part of a whole of which more is worse, such as bad events of all events: rounded
-// up, with two digits that count. "43 %", "3.1 %", "0.023 %". A little is not nothing: "<0.000001
-// %".
+// up, with two digits that count. "43 %", "3.1 %", "0.023 %". What is not all never reads as all,
+// and a little is not nothing: "<0.000001 %".
 func Share(part, whole int64) string {
 	digits := 0
 	for p := big.NewInt(part); part > 0 && p.Mul(p, big.NewInt(10)).Cmp(big.NewInt(whole)) < 0; digits++ {
@@ -122,7 +122,10 @@ func Share(part, whole int64) string {
 			return "<0.000001 %"
 		}
 	}
-	return up(part, whole, min(digits, 6))
+	if text := up(part, whole, min(digits, 6)); text != "100 %" || part >= whole {
+		return text
+	}
+	return down(part, whole, 0)
 }
 
 // Parts returns a share that is only known as a ratio as so many parts of a whole that what a float

@@ -246,7 +246,9 @@ func (f Facts) Account() []Text {
 	if o := f.Outlook; o.Known && !o.Lasts && !o.Gone && f.Left() != "" {
 		left = say(strong(f.left()), " of the budget is left.")
 	}
-	return said([]Text{f.affected(), left, f.Windows(), f.Tested()})
+	i := f.Incident
+	noticed := say("Noticed ", moment(i.Alerted()), " (", figures.Duration(i.TimeToDetect()), " later).")
+	return said([]Text{f.affected(), left, noticed, f.Windows(), f.Tested()})
 }
 
 // Windows puts the pair of windows that fired into words. It is empty without one.
