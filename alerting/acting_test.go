@@ -95,7 +95,7 @@ func TestWhatPeopleDoMovesTheMachine(t *testing.T) {
 		"a ticket is made a page": {
 			slowly,
 			[]func(string) Act{act(500, Escalate, to(Page))},
-			"+432 opened ticket burn_high; +500 escalated page person",
+			"+432 opened ticket burn_high; +500 escalated page person; +604 updated page errors_stopped",
 		},
 		"an act on another incident is not ours": {
 			outage,
