@@ -145,7 +145,7 @@ func TestTheGateOverHTTP(t *testing.T) {
 			t.Errorf("%s %s: %d %s", c.method, c.path, w.Code, w.Body)
 		}
 	}
-	if w := ask(t, h, "GET", "/slo/checkout/availability", ""); !strings.Contains(w.Body.String(), `<strong>Releases</strong> <span class="state state-spent">frozen</span>`) {
+	if w := ask(t, h, "GET", "/slo/checkout/availability", ""); !strings.Contains(w.Body.String(), `<strong>Releases</strong> <span class="state state-spent"><svg class="i" aria-hidden="true"><use href="#i-lock"/></svg>frozen</span>`) {
 		t.Error("the page does not show the gate")
 	}
 	must(t, s.source.Reload(t.Context(), engine.Terms{Set: s.source.Snapshot().Set}, now))

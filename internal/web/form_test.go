@@ -124,16 +124,16 @@ func TestTheOverviewFindsWhatIsAsked(t *testing.T) {
 	h := s.handler()
 	for query, want := range map[string]int{
 		"state=gate-frozen": 1, "state=frozen": 1, "state=burning": 0, "team=payments": 2, "q=ORDERS": 1, "q=nothing+like+it": 0,
-		"team=discovery&q=fresh": 1, "tier=critical": 0, "": 3,
+		"team=discovery&q=fresh": 1, "tier=critical": 0, "label=route": 1, "": 3,
 	} {
 		q, err := url.ParseQuery(query)
 		must(t, err)
-		srv := &site{server: &server{Options: s.options}}
-		if o := srv.overview("", s.source.Snapshot().Budgets, q); o.Found != want || o.Total != 3 {
+		srv := budgetList{&site{server: &server{Options: s.options}}}
+		if o := srv.overview(t.Context(), s.source.Snapshot().Budgets, q); o.Found != want || o.Total != 3 {
 			t.Errorf("%q finds %d of %d budgets, want %d", query, o.Found, o.Total, want)
 		}
 	}
-	if body := get(h, "/").Body.String(); !strings.Contains(body, `href="/?state=gate-frozen">1 frozen</a>`) || !strings.Contains(body, ">Gate</th>") {
+	if body := get(h, "/").Body.String(); !strings.Contains(body, "1 service frozen, ") || !strings.Contains(body, "gate: frozen</span>") {
 		t.Error("the overview does not count what is frozen")
 	}
 }

@@ -18,10 +18,13 @@ import (
 // serviceView is the page of one service: how it is, whether it may be changed, and what it stands
 // on.
 type serviceView struct {
-	Name    string
-	Service slo.Service // zero but for its name if only its SLOs are known
-	Gate    alerting.Verdict
-	Parts   []part
+	Name     string
+	Service  slo.Service // zero but for its name if only its SLOs are known
+	Gate     alerting.Verdict
+	Banners  []banner
+	MoreOpen string
+	Budgets  overview
+	Parts    []part
 }
 
 // recentChanges is how far back the page of a service lists changes.
@@ -31,12 +34,13 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	name := r.PathValue("service")
 	here := page{Title: name, Here: "slos"}
 	seen := s.Source.Snapshot()
-	o := s.overview("SLOs", seen.InService(name), map[string][]string{"all": {"1"}})
+	o := budgetList{s}.budgetsOf(r.Context(), seen.InService(name))
 	known := seen.Set.Service(name)
 	if o.Found == 0 && known == nil {
 		return "", here, notFound("There is no service %q.", clip(name))
 	}
-	v := serviceView{Name: name}
+	o.Label = "SLOs of " + name
+	v := serviceView{Name: name, Budgets: o}
 	if known != nil {
 		v.Service = *known
 	}
@@ -45,9 +49,10 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	if err != nil { // memory knows those that are open, too
 		open = seen.Open.InService(name)
 	}
+	for _, i := range open {
+		v.Banners = append(v.Banners, openIncidents{s.server}.bannerOf(seen, i))
+	}
 	v.Parts = []part{
-		{Heading: "Open incidents", Table: s.incidentTable(open), Empty: "None."},
-		{Heading: "SLOs", Table: o.Table, Empty: sentences.NoBudgets},
 		s.signalPart(context.WithoutCancel(r.Context()), v.Service),
 	}
 	if len(v.Service.DependsOn) > 0 {

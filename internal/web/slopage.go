@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -60,8 +59,8 @@ func (s *site) sloPage(r *http.Request) (string, page, error) {
 	b, err := s.findBudget(path, labels)
 	if err != nil {
 		if groups := s.Source.Snapshot().BudgetsOf(slo.ID(path)); labels == "" && len(groups) > 0 {
-			o := s.overview(path+", by "+strings.Join(groups[0].Spec.By, ", "), groups, url.Values{"all": {"1"}})
-			o.Filter, o.Counts = nil, nil
+			o := budgetList{s}.budgetsOf(r.Context(), groups)
+			o.Lead, o.Label = path+", by "+strings.Join(groups[0].Spec.By, ", "), path
 			return "overview", page{Title: path, Here: "slos", Body: o}, nil
 		}
 		return "", page{Here: "slos"}, err

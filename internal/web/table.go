@@ -103,9 +103,28 @@ func figureOf(f figure) markup {
 	return `<span class="figure">` + text(f.Text) + "</span>" + small(f.Note)
 }
 
-// badge returns a state in a word, in one of the style sheet's colours.
+// icons are the shapes of states: nobody has to tell them by their colour. The layout draws them.
+var icons = map[string]string{
+	"page": "page", "spent": "lock", "ticket": "ticket", "low": "ask", "no-data": "none", "unknown": "none", "exempt": "none", "good": "ok",
+}
+
+// icon returns a shape of the layout's.
+func icon(name string) markup {
+	return `<svg class="i" aria-hidden="true"><use href="#i-` + text(name) + `"/></svg>`
+}
+
+// badge returns a state in a word, in one of the style sheet's colours and with its shape.
 func badge(key, word string) markup {
-	return `<span class="state state-` + text(key) + `">` + text(word) + "</span>"
+	shape := markup("")
+	if name := icons[key]; name != "" {
+		shape = icon(name)
+	}
+	return `<span class="state state-` + text(key) + `">` + shape + text(word) + "</span>"
+}
+
+// calm returns a state that nobody has to look at.
+func calm(shape, word string) markup {
+	return `<span class="quiet">` + icon(shape) + text(word) + "</span>"
 }
 
 // link returns a link; one that leads anywhere but to a web page, or within these pages, is its
@@ -206,6 +225,14 @@ func legendOfGates() (all []alerting.Verdict) {
 // gateKeys colour the states of the gate.
 var gateKeys = map[alerting.Gate]string{
 	alerting.GateOpen: "good", alerting.GateCaution: "low", alerting.GateFrozen: "spent", alerting.GateExempt: "exempt", alerting.GateUnknown: "unknown",
+}
+
+// gateLine returns the state of the gate of a service: quiet while it is open.
+func gateLine(v alerting.Verdict) markup {
+	if v.Gate == alerting.GateOpen {
+		return calm("ok", "gate: open")
+	}
+	return badge(gateKeys[v.Gate], "gate: "+string(v.Gate))
 }
 
 // gateBadge returns the state of the gate; somebody may have opened it in spite of that.

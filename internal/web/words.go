@@ -39,6 +39,13 @@ func windowFigures(st budget.Status, o slo.Objective) (sli, left figure) {
 	return sli, figure{st.LeftText(), "of " + window}
 }
 
+// exhausted says in how long the budget will be gone.
+func exhausted(b *engine.Budget) figure {
+	f := forecast(b)
+	f.Text = strings.TrimPrefix(f.Text, "gone in ")
+	return f
+}
+
 // forecast says when the budget will be gone.
 func forecast(b *engine.Budget) figure {
 	o := b.Outlook

@@ -1,0 +1,113 @@
+package web
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
+)
+
+// banner tells of an open incident, in the words of the page that was sent.
+type banner struct {
+	alerting.Incident
+	Key, Kind string // its colour, and what kind it is
+	Symptom   string
+	Has       string // who has it
+	Left      string // of the budget, "" if that is not known
+	For       string // how long it has lasted
+}
+
+// shownBanners is how many open incidents a page begins with.
+const shownBanners = 5
+
+// openIncidents tells of incidents that are open.
+type openIncidents struct{ *server }
+
+// banners returns the open incidents that a filter lets through, the loudest and oldest first, and
+// how many more there are. Those told in the thread of another, and those without data, are in the
+// lists.
+func (s openIncidents) banners(q url.Values) (all []banner, more string) {
+	seen := s.Source.Snapshot()
+	var open []alerting.Incident
+	for _, i := range seen.Open.All() {
+		if i.Rule == alerting.RuleNoData || i.Group != "" || !s.concerns(i, q) {
+			continue
+		}
+		open = append(open, i)
+	}
+	slices.SortStableFunc(open, func(a, b alerting.Incident) int {
+		return cmp.Or(-cmp.Compare(loudness(a), loudness(b)), a.Onset.Compare(b.Onset))
+	})
+	if n := len(open) - shownBanners; n > 0 {
+		open, more = open[:shownBanners], figures.Plural(n, "more open incident")
+	}
+	for _, i := range open {
+		all = append(all, s.bannerOf(seen, i))
+	}
+	return all, more
+}
+
+func loudness(i alerting.Incident) int {
+	return map[alerting.Severity]int{alerting.Page: 2, alerting.Ticket: 1}[i.Severity]
+}
+
+// concerns reports whether an incident is one of those that a filter by service, team and label
+// asks for.
+func (s openIncidents) concerns(i alerting.Incident, q url.Values) bool {
+	team := ""
+	if q.Get("team") != "" {
+		team = s.ownerOf(i)
+	}
+	return is(q.Get("service"), i.SLO.Service()) && is(q.Get("team"), team) && (q.Get("label") == "" || hasLabel(i.SLO, q.Get("label")))
+}
+
+// ownerOf returns the team whose incident it is, "" if nobody says.
+func (s openIncidents) ownerOf(i alerting.Incident) string {
+	seen := s.Source.Snapshot()
+	if spec := seen.Set.Lookup(i.SLO); spec != nil {
+		return spec.Owner
+	}
+	return s.teamOf(i.SLO.Service())
+}
+
+// teamOf returns the team of a service, "" if nobody says.
+func (s openIncidents) teamOf(service string) string {
+	if known := s.Source.Snapshot().Set.Service(service); known != nil {
+		return known.Owner
+	}
+	return ""
+}
+
+// bannerOf tells of one incident.
+func (s openIncidents) bannerOf(seen *engine.Snapshot, i alerting.Incident) banner {
+	b := banner{Incident: i, Key: stateKey(i), Kind: nameOf(i), Symptom: symptom(s.factsOf(seen, i)), Has: "nobody has acknowledged it", For: figures.Duration(s.Now().Sub(i.Onset))}
+	if a, ok := i.Acknowledged(); ok {
+		b.Has = "acknowledged by " + a.By
+	}
+	if of, ok := seen.Budget(i.SLO); ok && of.Windows[0].Sized {
+		b.Left = of.Windows[0].LeftText()
+	}
+	return b
+}
+
+// factsOf returns what can be said of an incident now.
+func (s openIncidents) factsOf(seen *engine.Snapshot, i alerting.Incident) sentences.Facts {
+	f := sentences.Facts{Event: i.Last, Incident: i, Spec: seen.Set.Lookup(i.SLO), Now: s.Now()}
+	if b, ok := seen.Budget(i.SLO); ok {
+		f.Spec, f.Status, f.Outlook = b.Spec, b.Windows[0], b.Outlook
+	}
+	return f
+}
+
+// symptom says in a sentence what is the matter. Of an SLO that was removed, and of a record that is
+// damaged, no more than that is known.
+func symptom(f sentences.Facts) string {
+	if f.Spec == nil || f.Incident.Damaged {
+		return nameOf(f.Incident) + " of " + string(f.Incident.SLO)
+	}
+	return f.Summary()
+}
