@@ -1,40 +1,54 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"html"
 	"html/template"
 	"math"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/internal/engine"
-	"github.com/slowburn-sre/slowburn/internal/store"
-	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 )
 
-// chart is a small line chart over time, drawn as SVG by the server. It says what it shows in
-// words, for those who do not see it, and draws nothing where nothing is known.
+// chart is curves over time, drawn as SVG by the server. Only the curves are stretched to the width
+// that there is: times stand at shares of it, so that words keep their size on every screen, without
+// a script. It says what it shows in words, too, for those who do not see it.
 type chart struct {
 	ID         string // unique on the page
 	Title      string
+	Aside      string // what stands beside the title
 	Words      string // what is to be seen, in a sentence or two
 	From, To   time.Time
-	Low, High  float64 // of the vertical axis at least; the data may widen it
-	Unit       string  // after the numbers of the vertical axis
+	Height     int // of the part with the curves, in pixels
+	Axis       axis
 	Lines      []line
 	Thresholds []threshold
 	Shades     []shade
+	Marks      []mark
+	Quiet      bool // the marks are not named: they are on the chart above
 }
 
-// line is one curve. Key is one of the style sheet's, a to c: they differ in colour and in dashes.
+// axis is the vertical one. What lies beyond it is drawn at its end.
+type axis struct {
+	Low, High float64
+	Log       bool // by decades; Low, which is above 0, stands for all that is less
+	Ticks     []tick
+}
+
+// tick is a level with its labels.
+type tick struct {
+	Value       float64
+	Left, Right string
+}
+
+// line is one curve. Key is one of the style sheet's. Over marks what of it is above a value, Area
+// what is below it.
 type line struct {
 	Key, Name string
 	Points    []point
+	Area      bool
+	Over      *float64
 }
 
 // point is one value; one that is not Known breaks the line.
@@ -44,10 +58,10 @@ type point struct {
 	Known bool
 }
 
-// threshold is a level that means something.
+// threshold is a level that means something. Key is limit or objective.
 type threshold struct {
-	Value float64
-	Name  string
+	Value     float64
+	Key, Name string
 }
 
 // shade is a stretch of time, such as an incident.
@@ -57,155 +71,80 @@ type shade struct {
 	Name     string
 }
 
-// percentAxis is the unit of an axis of shares.
-const percentAxis = "%"
-
-// The drawing's size and margins, in units of the view box.
-const (
-	chartWidth, chartHeight = 560.0, 240.0
-	chartLeft, chartRight   = 54.0, 10.0
-	chartTop, chartBottom   = 12.0, 28.0
-)
-
-// SVG draws the chart.
-func (c chart) SVG() template.HTML {
-	low, high, step := c.scale()
-	d := drawing{chart: c, low: low, high: high}
-	d.printf(`<svg class="chart" viewBox="0 0 %.0f %.0f" role="img" aria-labelledby="%s-t %s-d">`, chartWidth, chartHeight, c.ID, c.ID)
-	d.printf(`<title id="%s-t">%s</title><desc id="%s-d">%s</desc>`, c.ID, html.EscapeString(c.Title), c.ID, html.EscapeString(c.Words))
-	d.shades()
-	d.vertical(step)
-	d.horizontal()
-	d.thresholds()
-	for _, l := range c.Lines {
-		d.printf(`<path class="line line-%s" d="%s"/>`, l.Key, d.path(l.Points))
-	}
-	d.printf(`</svg>`)
-	return template.HTML(d.String()) //nolint:gosec // everything foreign was escaped above
+// mark is a moment that means something. Key is change, onset, end or other.
+type mark struct {
+	At        time.Time
+	Key, Name string
 }
 
-// sparks returns the budget that was left over four weeks, of every budget in a list, with its
-// incidents. One question to the store finds them all; if it does not answer, none is marked.
-func (s budgetList) sparks(ctx context.Context, found []ranked) map[slo.ID]template.HTML {
-	all, marks := map[slo.ID]template.HTML{}, map[slo.ID][]time.Time{}
-	if len(found) == 0 {
-		return all
+// The room above and below the curves, in pixels.
+const (
+	chartTop    = 8
+	chartBottom = 22
+	markRow     = 15 // of names of marks
+	markRows    = 3
+)
+
+// top is the room above the curves.
+func (c chart) top() int {
+	if rows := min(len(c.marks()), markRows); rows > 0 && !c.Quiet {
+		return chartTop + rows*markRow
 	}
-	seen, now := s.Source.Snapshot(), s.Now()
-	incidents, _ := s.Archive.Incidents(ctx, store.IncidentFilter{From: now.Add(-sparkSpan), Limit: maxIncidents})
-	for _, i := range incidents {
-		if i.Rule != alerting.RuleNoData && i.Severity != alerting.Notice {
-			marks[i.SLO] = append(marks[i.SLO], i.Onset)
+	return chartTop
+}
+
+// marks returns those within the chart.
+func (c chart) marks() (all []mark) {
+	for _, m := range c.Marks {
+		if !m.At.Before(c.From) && !m.At.After(c.To) {
+			all = append(all, m)
 		}
-	}
-	for _, r := range found {
-		all[r.budget.ID] = s.left.of(seen, r.budget, marks[r.budget.ID])
 	}
 	return all
 }
 
-// sparkSpan is what the small charts of the list of budgets show.
-const sparkSpan = 28 * slo.Day
-
-// leftCache keeps what was left of each budget until its newest hour is over: the hours before
-// change by late minutes and corrections alone.
-type leftCache struct {
-	mu   sync.Mutex
-	kept map[slo.ID]leftOver
+// Right reports whether there are labels on the right.
+func (c chart) Right() bool {
+	for _, t := range c.Axis.Ticks {
+		if t.Right != "" {
+			return true
+		}
+	}
+	return false
 }
 
-// leftOver is what was left of one budget, as of a time.
-type leftOver struct {
-	at     time.Time
-	points []point
+// SVG draws the chart: the labels on the left, the curves, and the labels on the right.
+func (c chart) SVG() template.HTML {
+	d := drawing{chart: c}
+	height := c.top() + c.Height + chartBottom
+	d.printf(`<svg class="axis" height="%d" aria-hidden="true">`, height)
+	for _, t := range c.Axis.Ticks {
+		d.printf(`<text class="end" x="100%%" dx="-6" y="%.1f">%s</text>`, d.y(t.Value)+4, html.EscapeString(t.Left))
+	}
+	d.printf(`</svg><svg class="plot" height="%d" role="img" aria-labelledby="%s-t %s-d">`, height, c.ID, c.ID)
+	d.printf(`<title id="%s-t">%s</title><desc id="%s-d">%s</desc>`, c.ID, html.EscapeString(c.Title), c.ID, html.EscapeString(c.Words))
+	d.shades()
+	for _, t := range c.Axis.Ticks {
+		d.printf(`<line class="grid" x2="100%%" y1="%.1f" y2="%.1f"/>`, d.y(t.Value), d.y(t.Value))
+	}
+	d.curves()
+	d.thresholds()
+	d.times()
+	d.moments()
+	d.printf(`</svg>`)
+	if c.Right() {
+		d.printf(`<svg class="axis right" height="%d" aria-hidden="true">`, height)
+		for _, t := range c.Axis.Ticks {
+			d.printf(`<text x="6" y="%.1f">%s</text>`, d.y(t.Value)+4, html.EscapeString(t.Right))
+		}
+		d.printf(`</svg>`)
+	}
+	return template.HTML(d.String()) //nolint:gosec // everything foreign was escaped above
 }
 
-// of draws one.
-func (c *leftCache) of(seen *engine.Snapshot, b *engine.Budget, incidents []time.Time) template.HTML {
-	c.mu.Lock()
-	kept, ok := c.kept[b.ID]
-	c.mu.Unlock()
-	if hour := b.AsOf.Truncate(time.Hour); !ok || !kept.at.Equal(hour) {
-		from := later(hour.Add(-sparkSpan), b.Since)
-		step := whole(sparkSpan/56, time.Hour)
-		kept = leftOver{at: hour}
-		statuses, _ := seen.BurnDown(b.ID, from.Add(step), hour, step)
-		for _, st := range statuses {
-			kept.points = append(kept.points, point{st.At, st.Remaining(), st.Sum.Total > 0 && st.Sized})
-		}
-		c.mu.Lock()
-		if c.kept == nil || len(c.kept) >= maxSparks {
-			c.kept = map[slo.ID]leftOver{}
-		}
-		c.kept[b.ID] = kept
-		c.mu.Unlock()
-	}
-	points := kept.points
-	if now := b.Windows[0]; now.Sum.Total > 0 && now.Sized {
-		points = append(slices.Clone(points), point{now.At, now.Remaining(), true})
-	}
-	return sparkOf(points, b.AsOf.Add(-sparkSpan), b.AsOf, incidents)
-}
-
-// maxSparks bounds the cache: more budgets than slowburn is made for.
-const maxSparks = 20_000
-
-// sparkOf draws shares, 1 at the top, in a strip: as much of it as is known, a dashed line where
-// nothing is left if it went below that, and a tick under each incident.
-func sparkOf(points []point, from, to time.Time, incidents []time.Time) template.HTML {
-	const top, bottom = 2.0, 19.0
-	low := 0.0
-	for _, p := range points {
-		if p.Known {
-			low = min(low, p.Value)
-		}
-	}
-	low = max(low, -1)
-	x := func(t time.Time) float64 { return 1000 * float64(t.Sub(from)) / float64(max(to.Sub(from), 1)) }
-	y := func(v float64) float64 { return top + (1-min(max(v, low), 1))/(1-low)*(bottom-top) }
-	var b, line strings.Builder
-	pen, begun, at, height := false, 0.0, 0.0, 0.0
-	for n, p := range points {
-		if !p.Known {
-			pen = false
-			continue
-		}
-		// A stretch on which nothing happens needs its ends only.
-		if next := n + 1; pen && next < len(points) && points[next].Known && math.Abs(y(p.Value)-height) < 0.25 && math.Abs(y(points[next].Value)-height) < 0.25 {
-			continue
-		}
-		at, height = x(p.At), y(p.Value)
-		if !pen {
-			begun = at
-			fmt.Fprintf(&line, "M%.0f %.1f", at, height)
-		} else {
-			fmt.Fprintf(&line, "L%.0f %.1f", at, height)
-		}
-		pen = true
-	}
-	if line.Len() == 0 {
-		return ""
-	}
-	b.WriteString(`<svg class="spark" aria-hidden="true"><svg width="100%" height="24" viewBox="0 0 1000 24" preserveAspectRatio="none">`)
-	if strings.Count(line.String(), "M") == 1 {
-		fmt.Fprintf(&b, `<path class="area" d="%sL%.0f %.1fL%.0f %.1fZ"/>`, line.String(), at, bottom, begun, bottom)
-	}
-	if low < 0 {
-		fmt.Fprintf(&b, `<path class="zero" d="M0 %.1fH1000"/>`, y(0))
-	}
-	fmt.Fprintf(&b, `<path class="line line-a" d="%s"/></svg>`, line.String())
-	for _, t := range incidents {
-		fmt.Fprintf(&b, `<rect class="tick" x="%.1f%%" y="20" width="2" height="4"/>`, max(x(t)/10, 0))
-	}
-	b.WriteString("</svg>")
-	return template.HTML(b.String()) //nolint:gosec // numbers
-}
-
-// scale widens the vertical axis from its least ends to all known values and rounds the ends to
-// whole steps.
-func (c chart) scale() (low, high, step float64) {
-	low, high = c.Low, c.High
-	for _, l := range c.Lines {
+// linear returns an axis from low to high at least, with both rounded to whole steps.
+func linear(low, high float64, lines []line, label func(float64) string) axis {
+	for _, l := range lines {
 		for _, p := range l.Points {
 			if p.Known {
 				low, high = min(low, p.Value), max(high, p.Value)
@@ -215,9 +154,27 @@ func (c chart) scale() (low, high, step float64) {
 	if high <= low {
 		high = low + 1
 	}
-	step = niceStep((high - low) / 4)
-	return math.Floor(low/step) * step, math.Ceil(high/step-1e-9) * step, step
+	step := niceStep((high - low) / 3)
+	a := axis{Low: math.Floor(low/step+1e-9) * step, High: math.Ceil(high/step-1e-9) * step}
+	for n := 0.0; a.Low+n*step <= a.High+step/2; n++ {
+		a.Ticks = append(a.Ticks, tick{Value: a.Low + n*step, Left: label(a.Low + n*step)})
+	}
+	return a
 }
+
+// decades returns an axis for the share of bad events, from a tenth of the share that is allowed to
+// all of them: it is the same at every time, and as readable at a burn of 300 as at one of 1, whose
+// rates stand on the right.
+func decades(allowed float64) axis {
+	a := axis{Low: allowed / 10, High: 1, Log: true, Ticks: []tick{{Value: allowed / 10, Left: "0"}}}
+	for v := allowed; v < 0.75; v *= 10 {
+		a.Ticks = append(a.Ticks, tick{v, shareLabel(v), figures.Times(math.Round(v / allowed))})
+	}
+	return axis{a.Low, a.High, a.Log, append(a.Ticks, tick{1, shareLabel(1), figures.Times(math.Round(1 / allowed))})}
+}
+
+// shareLabel writes a share for an axis.
+func shareLabel(v float64) string { return figures.Value(math.Round(v*1e7)/1e5) + "\u00a0%" }
 
 // niceStep returns the next of 1, 2, 5, 10, … that is at least v.
 func niceStep(v float64) float64 {
@@ -234,37 +191,90 @@ func niceStep(v float64) float64 {
 type drawing struct {
 	chart
 	strings.Builder
-	low, high float64
 }
 
 func (d *drawing) printf(format string, args ...any) { fmt.Fprintf(d, format, args...) }
 
+// x returns where a time is, as a share of the width from 0 to 1.
 func (d *drawing) x(t time.Time) float64 {
-	share := float64(t.Sub(d.From)) / float64(max(d.To.Sub(d.From), 1))
-	return chartLeft + min(max(share, 0), 1)*(chartWidth-chartLeft-chartRight)
+	return min(max(float64(t.Sub(d.From))/float64(max(d.To.Sub(d.From), 1)), 0), 1)
 }
 
-func (d *drawing) y(v float64) float64 {
-	return chartTop + (d.high-v)/(d.high-d.low)*(chartHeight-chartTop-chartBottom)
-}
-
-// path returns a line with a gap wherever a value is not known. A value between two gaps is a dot.
-func (d *drawing) path(points []point) string {
-	var b strings.Builder
-	pen := false
-	for _, p := range points {
-		switch {
-		case !p.Known:
-			pen = false
-			continue
-		case pen:
-			fmt.Fprintf(&b, "L%.1f %.1f", d.x(p.At), d.y(p.Value))
-		default:
-			fmt.Fprintf(&b, "M%.1f %.1fh0", d.x(p.At), d.y(p.Value))
-		}
-		pen = true
+// share returns where a value is, as a share of the height from 0 to 1, from below.
+func (d *drawing) share(v float64) float64 {
+	low, high := d.Axis.Low, d.Axis.High
+	if d.Axis.Log {
+		v, low, high = math.Log10(max(v, low)), math.Log10(low), math.Log10(high)
 	}
-	return b.String()
+	if high <= low {
+		return 0
+	}
+	return min(max((v-low)/(high-low), 0), 1)
+}
+
+// y returns where a value is, in pixels from above.
+func (d *drawing) y(v float64) float64 {
+	return float64(d.top()) + (1-d.share(v))*float64(d.Height)
+}
+
+// curves draws the lines into a box that is stretched.
+func (d *drawing) curves() {
+	d.printf(`<svg y="%d" width="100%%" height="%d" viewBox="0 0 1000 %d" preserveAspectRatio="none">`, d.top(), d.Height, d.Height)
+	for n, l := range d.Lines {
+		path, pieces := d.path(l.Points)
+		if path == "" {
+			continue
+		}
+		if l.Area {
+			for _, p := range pieces {
+				d.printf(`<path class="area area-%s" d="%sV%dH%.1fZ"/>`, l.Key, p.path, d.Height, p.from)
+			}
+		}
+		d.printf(`<path class="line line-%s" d="%s"/>`, l.Key, path)
+		if l.Over != nil {
+			d.printf(`<clipPath id="%s-o%d"><rect x="-9" y="-9" width="1018" height="%.1f"/></clipPath>`, d.ID, n, (1-d.share(*l.Over))*float64(d.Height)+9)
+			d.printf(`<path class="line line-over" clip-path="url(#%s-o%d)" d="%s"/>`, d.ID, n, path)
+		}
+	}
+	d.printf(`</svg>`)
+}
+
+// piece is a stretch of a line without a gap.
+type piece struct {
+	path string
+	from float64
+}
+
+// path returns a line with a gap wherever a value is not known, and its pieces. A value between two
+// gaps is a dot.
+func (d *drawing) path(points []point) (string, []piece) {
+	var pieces []piece
+	var b strings.Builder
+	end := func() {
+		if b.Len() > 0 {
+			pieces[len(pieces)-1].path = b.String()
+			b.Reset()
+		}
+	}
+	for _, p := range points {
+		if !p.Known {
+			end()
+			continue
+		}
+		x, y := 1000*d.x(p.At), (1-d.share(p.Value))*float64(d.Height)
+		if b.Len() == 0 {
+			pieces = append(pieces, piece{from: x})
+			fmt.Fprintf(&b, "M%.1f %.1fh0", x, y)
+			continue
+		}
+		fmt.Fprintf(&b, "L%.1f %.1f", x, y)
+	}
+	end()
+	var all strings.Builder
+	for _, p := range pieces {
+		all.WriteString(p.path)
+	}
+	return all.String(), pieces
 }
 
 func (d *drawing) shades() {
@@ -273,40 +283,30 @@ func (d *drawing) shades() {
 			continue
 		}
 		x := d.x(s.From)
-		d.printf(`<rect class="shade shade-%s" x="%.1f" y="%.0f" width="%.1f" height="%.0f"><title>%s</title></rect>`,
-			s.Key, x, chartTop, max(d.x(s.To)-x, 1.5), chartHeight-chartTop-chartBottom, html.EscapeString(s.Name))
+		d.printf(`<rect class="shade shade-%s" x="%.2f%%" y="%d" width="%.2f%%" height="%d"><title>%s</title></rect>`,
+			s.Key, 100*x, d.top(), max(100*(d.x(s.To)-x), 0.2), d.Height, html.EscapeString(s.Name))
 	}
 }
 
-// vertical draws the labels on the left and their lines.
-func (d *drawing) vertical(step float64) {
-	digits := max(0, int(-math.Floor(math.Log10(step))))
-	for n := 0.0; ; n++ {
-		v := d.low + n*step
-		if v > d.high+step/2 {
-			return
+// thresholds draws the levels, each with its name on the left above it.
+func (d *drawing) thresholds() {
+	for _, t := range d.Thresholds {
+		if t.Value < d.Axis.Low || t.Value > d.Axis.High {
+			continue
 		}
-		class := "grid"
-		if math.Abs(v) < step/1000 {
-			class, v = "grid zero", 0
-		}
-		label := fmt.Sprintf("%.*f", digits, v)
-		if math.Abs(v) >= 10_000 { // short enough for the margin
-			label = fmt.Sprintf("%gk", v/1000)
-		}
-		d.printf(`<line class="%s" x1="%.0f" x2="%.0f" y1="%.1f" y2="%.1f"/>`, class, chartLeft, chartWidth-chartRight, d.y(v), d.y(v))
-		d.printf(`<text class="tick end" x="%.0f" y="%.1f">%s</text>`, chartLeft-6, d.y(v)+4, label+d.Unit)
+		y := d.y(t.Value)
+		d.printf(`<line class="level level-%s" x2="100%%" y1="%.1f" y2="%.1f"/><text class="name-%s" x="4" y="%.1f">%s</text>`, t.Key, y, y, t.Key, y-4, html.EscapeString(t.Name))
 	}
 }
 
 // xSteps are the distances that labels of the time axis may have.
 var xSteps = []time.Duration{
-	10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour,
-	7 * 24 * time.Hour, 14 * 24 * time.Hour, 28 * 24 * time.Hour, 91 * 24 * time.Hour, 365 * 24 * time.Hour,
+	5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
+	48 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour, 28 * 24 * time.Hour, 91 * 24 * time.Hour, 365 * 24 * time.Hour,
 }
 
-// horizontal draws the time axis, in UTC.
-func (d *drawing) horizontal() {
+// times draws the labels of the time axis, in UTC: as many as a phone has room for.
+func (d *drawing) times() {
 	step := xSteps[len(xSteps)-1]
 	for _, s := range xSteps {
 		if d.To.Sub(d.From)/s <= 5 {
@@ -314,31 +314,41 @@ func (d *drawing) horizontal() {
 			break
 		}
 	}
+	y := d.top() + d.Height + 16
 	for t := d.From.UTC().Truncate(step); t.Before(d.To); t = t.Add(step) {
 		if t.Before(d.From) {
 			continue
 		}
 		label := t.Format("2 Jan")
 		if step < 24*time.Hour && (t.Hour() != 0 || t.Minute() != 0) {
-			label = t.Format("15:04")
+			label = figures.Clock(t)
 		}
-		x := d.x(t)
-		d.printf(`<line class="grid" x1="%.1f" x2="%.1f" y1="%.0f" y2="%.0f"/>`, x, x, chartHeight-chartBottom, chartHeight-chartBottom+4)
-		d.printf(`<text class="tick middle" x="%.1f" y="%.0f">%s</text>`, min(max(x, chartLeft), chartWidth-chartRight-20), chartHeight-8, label)
+		class, x := "middle", d.x(t)
+		switch {
+		case x < 0.04:
+			class = "start"
+		case x > 0.96:
+			class = "end"
+		}
+		d.printf(`<text class="%s" x="%.2f%%" y="%d">%s</text>`, class, 100*x, y, label)
 	}
 }
 
-func (d *drawing) thresholds() {
-	for n, t := range d.Thresholds {
-		if t.Value < d.low || t.Value > d.high {
-			continue
+// moments draws the marks: a line each, with its name above the curves, in rows by turns so that
+// names of near moments stay readable.
+func (d *drawing) moments() {
+	for n, m := range d.marks() {
+		x, name := 100*d.x(m.At), ""
+		y := d.top()
+		if !d.Quiet {
+			row := n % markRows
+			y = 4 + row*markRow
+			side, shift := "start", 4
+			if x > 55 {
+				side, shift = "end", -4
+			}
+			name = fmt.Sprintf(`<text class="%s name-%s" x="%.2f%%" dx="%d" y="%d">%s</text>`, side, m.Key, x, shift, y+11, html.EscapeString(m.Name))
 		}
-		y := d.y(t.Value)
-		d.printf(`<line class="threshold" x1="%.0f" x2="%.0f" y1="%.1f" y2="%.1f"/>`, chartLeft, chartWidth-chartRight, y, y)
-		x, side := chartLeft+6, "" // by turns left and right, so that names of near levels stay readable
-		if n%2 == 1 {
-			x, side = chartWidth-chartRight-6, " end"
-		}
-		d.printf(`<text class="tick threshold-name%s" x="%.0f" y="%.1f">%s</text>`, side, x, y-4, html.EscapeString(t.Name))
+		d.printf(`<line class="moment moment-%s" x1="%.2f%%" x2="%.2f%%" y1="%d" y2="%d"><title>%s</title></line>%s`, m.Key, x, x, y, d.top()+d.Height, html.EscapeString(m.Name), name)
 	}
 }

@@ -206,33 +206,6 @@ func TestPathsAndMarkup(t *testing.T) {
 	}
 }
 
-// What is not known is a gap, never a line at zero.
-func TestChartHasGaps(t *testing.T) {
-	at := func(h int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(h) * time.Hour) }
-	c := chart{
-		ID: "x", Title: "<b>", Words: `"quoted"`, From: at(0), To: at(5), High: 10,
-		Lines: []line{{Key: "a", Points: []point{
-			{at(0), 10, true}, {at(1), 5, true}, {at(2), 0, false}, {at(3), 5, true}, {at(4), 0, false}, {at(5), 10, true},
-		}}},
-		Thresholds: []threshold{{5, "<i>"}}, Shades: []shade{{at(-3), at(1), "page", "<u>"}, {at(7), at(8), "page", "later"}},
-	}
-	svg := string(c.SVG())
-	if got := strings.Count(svg, "M"); !strings.Contains(svg, `<path class="line line-a" d="M54.0 12.0h0L153.2 112.0M351.6 112.0h0M550.0 12.0h0"/>`) {
-		t.Errorf("the line is not in three pieces (%d moves):\n%s", got, svg)
-	}
-	if strings.ContainsAny(strings.NewReplacer("<svg", "", "<title", "", "<desc", "", "<rect", "", "<line", "", "<text", "", "<path", "", "</", "").Replace(svg), "<") {
-		t.Errorf("a name became markup:\n%s", svg)
-	}
-	if strings.Contains(svg, "later") || strings.Count(svg, "<rect") != 1 {
-		t.Errorf("a shade outside of the chart was drawn:\n%s", svg)
-	}
-	for _, empty := range []chart{{}, {From: now, To: now}, {Lines: []line{{}}, From: now, To: now.Add(time.Hour)}} {
-		if svg := string(empty.SVG()); strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
-			t.Errorf("an empty chart is drawn at no place:\n%s", svg)
-		}
-	}
-}
-
 // The first page with a thousand budgets: the goal is 200 ms, all of it counted.
 func BenchmarkOverview(b *testing.B) {
 	s := newShop(b)

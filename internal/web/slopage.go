@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,7 +15,6 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -26,8 +26,10 @@ type sloView struct {
 	Budget    engine.Budget
 	Facts     []fact
 	Ranges    []rangeLink
-	BurnDown  chart
-	Burns     chart
+	Charts    []chart
+	Strip     template.HTML // the last four weeks; "" if the charts show them
+	Banners   []banner
+	MoreOpen  string
 	Calendar  calendar
 	Before    []part // how it stands, before the incidents
 	NoArchive string // why there are no incidents
@@ -41,18 +43,6 @@ type sloView struct {
 	Indicator string
 	Queries   []query
 }
-
-// rangeLink shows the charts over another time.
-type rangeLink struct {
-	Name, To string
-	Here     bool
-}
-
-// ranges are the times that the charts can show beside their own.
-var ranges = []struct {
-	Name   string
-	Length time.Duration
-}{{"6h", 6 * time.Hour}, {"1d", slo.Day}, {"7d", 7 * slo.Day}, {"28d", 28 * slo.Day}}
 
 func (s *site) sloPage(r *http.Request) (string, page, error) {
 	path, labels := r.PathValue("id"), r.URL.Query().Get("labels")
@@ -81,47 +71,37 @@ func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 		v.NoArchive = "The incidents cannot be read: " + err.Error()
 	}
 	v.Incidents = s.incidentTable(found)
-	var span time.Duration
-	v.Ranges, span = rangesOf(s.prefix+budgetPath(b.ID), r.URL.Query().Get("range"))
-	v.BurnDown, v.Burns = s.burnDown(b, found, span), s.burnRates(b, found, span)
+	for _, i := range b.Open {
+		v.Banners = append(v.Banners, openIncidents{s.server}.bannerOf(s.Source.Snapshot(), i))
+	}
+	over := spanOf(r.URL.Query().Get("range"), len(b.Open) > 0)
+	v.Ranges = rangesOf(s.prefix+budgetPath(b.ID), over)
+	v.Charts, v.Strip = budgetCharts{s}.over(b, found, over)
 	v.Calendar = s.calendar(b, found)
 	v.Changes = part{Heading: "Changes of the last four weeks", Table: s.changeTable(s.changesOn(b)), Empty: sentences.NoChanges}
 	v.Before = s.sloParts(b, r.URL.Query().Get("power") != "")
 	return v
 }
 
-// rangesOf returns the links to other times, and the time that was asked for; zero is each chart's
-// own.
-func rangesOf(path, asked string) ([]rangeLink, time.Duration) {
-	var span time.Duration
-	all := []rangeLink{{"usual", path + "#charts", true}}
-	for _, r := range ranges {
-		one := rangeLink{r.Name, path + joint(path) + "range=" + r.Name + "#charts", r.Name == asked}
-		if one.Here {
-			span, all[0].Here = r.Length, false
-		}
-		all = append(all, one)
-	}
-	return all, span
-}
-
 // sloFacts returns the figures at the top.
 func sloFacts(rw row, b engine.Budget) []fact {
 	st := b.Windows[0]
-	bad := unknown("nothing read yet")
+	bad := ""
 	if st.Sum.Seen() > 0 {
-		bad = figure{figures.Events(st.Sum.Bad), "of " + st.AllowedText() + " allowed in " + figures.Window(st.Window)}
+		bad = figures.Events(st.Sum.Bad) + " bad of " + st.AllowedText() + " allowed"
 	}
-	return []fact{
-		{"Objective", figure{rw.Objective, "in " + figures.Window(st.Window)}},
-		{"SLI", rw.SLI},
-		{"Budget left", rw.Left},
-		{"Bad events", bad},
-		{"Fast burn", rw.Fast},
-		{"Slow burn", rw.Slow},
-		{"Forecast", rw.Forecast},
-		{"Owner", figure{cmp.Or(rw.Owner, figures.Unknown), rw.Tier}},
+	left, burn := rw.Left, rw.Fast
+	left.Note = cmp.Or(bad, left.Note)
+	if rw.Slow.Text != figures.Unknown {
+		burn.Note += " · " + rw.Slow.Text + " " + rw.Slow.Note
 	}
+	sli := rw.SLI
+	sli.Note = "objective " + rw.Objective + " · " + figures.Window(st.Window)
+	facts := []fact{{"Error budget left", left}, {"SLI", sli}, {"Burn rate", burn}, {"Exhausted in", rw.Exhausted}}
+	if hasGate(rw.Gate) {
+		facts = append(facts, fact{"Gate", figure{string(rw.Gate.Gate), rw.Gate.Gate.Meaning()}})
+	}
+	return facts
 }
 
 // sloParts returns the tables between the charts and the incidents.
@@ -291,127 +271,6 @@ func noticesOf(a slo.Alerts) string {
 		all = append(all, "Pages and tickets are held back while the failures could be chance (low traffic).")
 	}
 	return strings.Join(all, " ")
-}
-
-// burnDown draws what was left of the budget over so long a time, over the first window if it is
-// zero.
-func (s *site) burnDown(b engine.Budget, incidents []alerting.Incident, span time.Duration) chart {
-	window := b.Spec.Window()
-	from := later(b.AsOf.Add(-cmp.Or(span, window.Length())), b.Since).Truncate(time.Hour)
-	unit := time.Hour
-	if b.AsOf.Sub(from) <= slo.Day {
-		unit = time.Minute
-	}
-	step := whole(b.AsOf.Sub(from)/200, unit)
-	left, _ := s.Source.Snapshot().BurnDown(b.ID, from.Add(step), b.AsOf, step)
-	points, _ := s.Source.Snapshot().History(b.ID, from, b.AsOf, step)
-	seen := map[int64]bool{}
-	for _, p := range points {
-		seen[p.At.Add(step).Unix()] = p.Sum.Seen() > 0
-	}
-	if now := b.Windows[0]; now.Sum.Total > 0 && (len(left) == 0 || left[len(left)-1].At.Before(now.At)) {
-		left, seen[now.At.Unix()] = append(left, now), len(points) > 0 && points[len(points)-1].Sum.Seen() > 0
-	}
-	l, known := line{Key: "a", Name: "budget left"}, []budget.Status(nil)
-	for _, st := range left {
-		p := point{st.At, 100 * st.Remaining(), st.Sum.Total > 0 && st.Sized && seen[st.At.Unix()]}
-		if l.Points = append(l.Points, p); p.Known {
-			known = append(known, st)
-		}
-	}
-	title := "Error budget left, " + figures.Window(window) + " window"
-	if span > 0 {
-		title += ", last " + figures.Duration(span)
-	}
-	return chart{
-		ID: "burn-down", Title: title, Words: downWords(known, len(left) > len(known)),
-		From: from, To: b.AsOf, Low: 0, High: 100, Unit: percentAxis, Lines: []line{l}, Shades: shadesOf(incidents, b.AsOf),
-	}
-}
-
-// downWords says what a burn-down shows.
-func downWords(known []budget.Status, gaps bool) string {
-	if len(known) == 0 {
-		return "Nothing is known yet."
-	}
-	left := func(st budget.Status) string {
-		return st.LeftText() + " on " + figures.UTC(st.At)
-	}
-	s := "From " + left(known[0]) + " to " + left(known[len(known)-1]) + "."
-	if gaps {
-		s += " Where nothing is known there is a gap."
-	}
-	return s
-}
-
-// burnRates draws the burn over the long windows of the page pairs: over so long a time, or if it
-// is zero for two days, as far as single minutes are kept. Further back it goes by the hour.
-func (s *site) burnRates(b engine.Budget, incidents []alerting.Incident, asked time.Duration) chart {
-	pairs := b.Spec.Alerts.Page
-	if len(pairs) == 0 {
-		pairs = b.Spec.Alerts.Ticket
-	}
-	pairs = pairs[:min(len(pairs), 2)]
-	longest := time.Hour
-	for _, p := range pairs {
-		longest = max(longest, p.Long)
-	}
-	kept := time.Duration(alerting.Horizon(b.Spec))*time.Minute - longest - time.Hour
-	span := cmp.Or(asked, min(48*time.Hour, max(kept.Truncate(time.Hour), time.Hour)))
-	from := later(b.AsOf.Add(-span), b.Since)
-	unit := time.Minute
-	if span > kept {
-		unit = time.Hour
-	}
-	step := whole(span/288, unit)
-	points, _ := s.Source.Snapshot().History(b.ID, b.AsOf.Add(-b.AsOf.Sub(from).Truncate(step)-longest.Truncate(step)), b.AsOf, step)
-	c := chart{
-		ID: "burn-rate", Title: "Burn rate, last " + figures.Duration(b.AsOf.Sub(from).Truncate(time.Minute)), From: from, To: b.AsOf, High: 1, Unit: "×",
-		Shades: shadesOf(incidents, b.AsOf),
-	}
-	var words []string
-	for n, p := range pairs {
-		l := line{Key: string(rune('a' + n)), Name: "over " + figures.Duration(p.Long), Points: sliding(points, b.Spec.Objective, step, p.Long, from)}
-		limit := p.Burn(b.Spec.Window().Length())
-		c.Lines = append(c.Lines, l)
-		c.Thresholds = append(c.Thresholds, threshold{limit, "alert above " + figures.Times(limit) + " over " + figures.Duration(p.Long)})
-		c.High = max(c.High, limit*1.15)
-		words = append(words, highest(l))
-	}
-	c.Words = strings.Join(words, " ")
-	return c
-}
-
-// sliding returns the burn rate over the window before the end of each step.
-func sliding(points []incidents.Point, o slo.Objective, step, window time.Duration, from time.Time) []point {
-	var all []point
-	n := max(int(window/step), 1)
-	for i := range points {
-		end := points[i].At.Add(step)
-		if end.Before(from) {
-			continue
-		}
-		var sum budget.Sum
-		for _, p := range points[max(0, i+1-n) : i+1] {
-			sum = sum.Plus(p.Sum)
-		}
-		rate, ok := budget.Burn(sum, o)
-		all = append(all, point{end, rate, ok && points[i].Sum.Seen() > 0})
-	}
-	return all
-}
-
-func highest(l line) string {
-	top := point{}
-	for _, p := range l.Points {
-		if p.Known && (!top.Known || p.Value > top.Value) {
-			top = p
-		}
-	}
-	if !top.Known {
-		return "Burn " + l.Name + ": nothing is known."
-	}
-	return fmt.Sprintf("Burn %s: at most %s, at %s.", l.Name, figures.Times(top.Value), figures.UTC(top.At))
 }
 
 // shadesOf returns the incidents as stretches of time.
