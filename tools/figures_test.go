@@ -30,6 +30,7 @@ var notForReaders = map[string]string{
 	"internal/web/calendar.go":         "it draws",
 	"internal/web/chart.go":            "it draws, and labels axes",
 	"internal/web/reportpage.go":       "it draws",
+	"internal/web/spark.go":            "it draws",
 	"internal/web/table.go":            "it draws",
 	"internal/notify/slack/chart.go":   "it labels an axis",
 	"internal/notify/slack/picture.go": "it draws, and labels axes",

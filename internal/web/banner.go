@@ -103,8 +103,8 @@ func (s openIncidents) factsOf(seen *engine.Snapshot, i alerting.Incident) sente
 	return f
 }
 
-// symptom says in a sentence what is the matter. Of an SLO that was removed, and of a record that is
-// damaged, no more than that is known.
+// symptom says in a sentence what is the matter. Of an SLO that was removed, and of a record that
+// is damaged, no more than that is known.
 func symptom(f sentences.Facts) string {
 	if f.Spec == nil || f.Incident.Damaged {
 		return nameOf(f.Incident) + " of " + string(f.Incident.SLO)

@@ -90,7 +90,7 @@ func (c calendar) SVG() template.HTML {
 		most = max(most, d.Sum.Bad)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart calendar" viewBox="0 0 %.0f %.0f" role="img" aria-labelledby="calendar-t calendar-d">`, 7*dayWidth, dayHead+float64(weeks)*dayHeight)
+	fmt.Fprintf(&b, `<svg class="calendar" viewBox="0 0 %.0f %.0f" role="img" aria-labelledby="calendar-t calendar-d">`, 7*dayWidth, dayHead+float64(weeks)*dayHeight)
 	fmt.Fprintf(&b, `<title id="calendar-t">Where the budget went, day by day</title><desc id="calendar-d">%s</desc>`, text(c.Words()))
 	for n, name := range []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"} {
 		fmt.Fprintf(&b, `<text class="tick" x="%.0f" y="15">%s</text>`, float64(n)*dayWidth+6, name)

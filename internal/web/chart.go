@@ -12,8 +12,8 @@ import (
 )
 
 // chart is curves over time, drawn as SVG by the server. Only the curves are stretched to the width
-// that there is: times stand at shares of it, so that words keep their size on every screen, without
-// a script. It says what it shows in words, too, for those who do not see it.
+// that there is: times stand at shares of it, so that words keep their size on every screen. It
+// says what it shows in words, too, for those who do not see it.
 type chart struct {
 	ID         string // unique on the page
 	Title      string

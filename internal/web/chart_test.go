@@ -45,8 +45,8 @@ func TestChartHasGaps(t *testing.T) {
 	}
 }
 
-// The axis of an error ratio goes by decades: what is allowed lies above its floor, a burn of 640 is
-// no further from one of 64 than that from one of 6.4, and nothing lies outside of it.
+// The axis of an error ratio goes by decades: what is allowed lies above its floor, a burn of 640
+// is no further from one of 64 than that from one of 6.4, and nothing lies outside of it.
 func TestTheErrorRatioIsReadableAtAnyBurn(t *testing.T) {
 	c := chart{Height: 300, Axis: decades(0.001)}
 	var labels []string

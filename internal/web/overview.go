@@ -270,8 +270,8 @@ func groupsOf(found []ranked, gates map[string][]alerting.Verdict, byService boo
 	return all
 }
 
-// shortName returns what distinguishes a budget from others of its service: its name, and the values
-// of its labels.
+// shortName returns what distinguishes a budget from others of its service: its name, and the
+// values of its labels.
 func shortName(id slo.ID) string {
 	name := id.Name()
 	for _, l := range id.Labels() {
@@ -346,8 +346,8 @@ func (r *ranked) passes(q url.Values, states []string) bool {
 		(words == "" || strings.Contains(strings.ToLower(string(b.ID)+" "+b.Spec.Owner+" "+b.Spec.Description), words))
 }
 
-// hasLabel reports whether a budget has a label with a value, written name=value; a name alone is any
-// value.
+// hasLabel reports whether a budget has a label with a value, written name=value; a name alone is
+// any value.
 func hasLabel(id slo.ID, wanted string) bool {
 	return slices.ContainsFunc(id.Labels(), func(l labels.Label) bool { return wanted == l.Name+"="+l.Value || wanted == l.Name })
 }

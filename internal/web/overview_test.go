@@ -68,8 +68,8 @@ func TestTheOverviewIsNarrowedByLabel(t *testing.T) {
 	}
 }
 
-// The heading answers whether anything burns; what does is told below in the words of its page, with
-// who has it. A filter narrows both.
+// The heading answers whether anything burns; what does is told below in the words of its page,
+// with who has it. A filter narrows both.
 func TestTheOverviewSaysWhatBurns(t *testing.T) {
 	h := newShop(t).handler()
 	for query, want := range map[string]struct {
