@@ -85,7 +85,7 @@ const (
 	markRows    = 3
 )
 
-// top is the room above the curves.
+// top returns the room above the curves.
 func (c chart) top() int {
 	if rows := min(len(c.marks()), markRows); rows > 0 && !c.Quiet {
 		return chartTop + rows*markRow

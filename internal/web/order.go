@@ -72,13 +72,13 @@ func burnOf(r ranked, n int) (float64, bool) {
 	return 0, false
 }
 
-// pagePairs are the windows of the first two alerts: those of pages, if there are two.
+// pagePairs returns the windows of the first two alerts: those of pages, if there are two.
 func pagePairs(b *engine.Budget) []slo.Pair {
 	pairs := append(slices.Clone(b.Spec.Alerts.Page), b.Spec.Alerts.Ticket...)
 	return pairs[:min(len(pairs), 2)]
 }
 
-// timeToExhaustion is that of the forecast; a budget that is spent has none left.
+// timeToExhaustion returns that of the forecast; a budget that is spent has none left.
 func timeToExhaustion(r ranked) (float64, bool) {
 	o := r.budget.Outlook
 	switch {
@@ -105,8 +105,8 @@ func orderOf(word string) *order {
 	return &o
 }
 
-// columns are the headings of the list of budgets. A heading orders the list, then turns it round,
-// then gives it back its own order.
+// columns returns the headings of the list of budgets. A heading orders the list, then turns it
+// round, then gives it back its own order.
 func (s budgetList) columns(q url.Values) []sortable {
 	all := []sortable{
 		{Name: "SLO", Class: "w-slo", To: "name"},
