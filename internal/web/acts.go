@@ -146,15 +146,14 @@ func (s *server) do(ctx context.Context, c caller, a api.Act) (api.Act, error) {
 
 // allow returns nil if a caller may do an act, else why not.
 func (s *server) allow(ctx context.Context, c caller, a api.Act) error {
-	var undone alerting.ActKind
+	var undone api.Act
 	if a.Kind == alerting.Undo {
-		was, _, err := s.Archive.Act(ctx, a.Other)
-		if err != nil {
+		var err error
+		if undone, _, err = s.Archive.Act(ctx, a.Other); err != nil {
 			return err
 		}
-		undone = was.Kind
 	}
-	return c.may(rightFor(a, undone), servicesOf(a)...)
+	return c.may(rightFor(a, undone.Kind), servicesOf(a, undone)...)
 }
 
 // showable reports whether everything that an act says can be shown as it is. Only its text may

@@ -274,9 +274,20 @@ func rightFor(a api.Act, undone alerting.ActKind) Right {
 	return MayAct
 }
 
-// servicesOf lists the services that an act is about; "" is none by name.
-func servicesOf(a api.Act) []string {
-	var all []string
+// servicesOf lists the services that acts are about: one, and the one that it takes back; "" is none
+// by name.
+func servicesOf(acts ...api.Act) (all []string) {
+	for _, a := range acts {
+		all = append(all, namedIn(a)...)
+	}
+	if len(all) == 0 {
+		all = append(all, "")
+	}
+	return all
+}
+
+// namedIn lists the services that an act names.
+func namedIn(a api.Act) (all []string) {
 	for _, id := range []string{a.Incident, string(a.SLO)} {
 		if id != "" {
 			all = append(all, slo.ID(id).Service())
@@ -287,9 +298,6 @@ func servicesOf(a api.Act) []string {
 	}
 	if a.Kind == alerting.Merge {
 		all = append(all, slo.ID(a.Other).Service())
-	}
-	if len(all) == 0 {
-		all = append(all, "")
 	}
 	return all
 }

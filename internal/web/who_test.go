@@ -23,8 +23,12 @@ import (
 type logged struct{ Archive }
 
 func (logged) Act(_ context.Context, key string) (alerting.Act, bool, error) {
-	kind, known := map[string]alerting.ActKind{"o": alerting.Override, "c": alerting.Changed, "s": alerting.Silence}[key]
-	return alerting.Act{Key: key, Kind: kind, By: "Ada"}, known, nil
+	a, known := map[string]alerting.Act{
+		"o": {Kind: alerting.Override, Service: "search"}, "c": {Kind: alerting.Changed, Service: "checkout"}, "house": {Kind: alerting.Changed},
+		"s": {Kind: alerting.Silence, Incident: "checkout/a/page/1"}, "other": {Kind: alerting.Silence, Service: "search"}, "d": {Kind: alerting.Changed, SLO: "search/a"},
+	}[key]
+	a.Key, a.By = key, "Ada"
+	return a, known, nil
 }
 
 func (logged) Acts(context.Context, store.ActFilter) ([]alerting.Act, error) { return nil, nil }
@@ -76,11 +80,15 @@ func TestATokenDoesWhatItMay(t *testing.T) {
 		"an exemption":                      {of(act("exempt", `"service":"search","text":"x"`)), "boss"},
 		"a class":                           {of(act("classify", `"incident":"checkout/a/page/1","text":"not major"`)), "boss"},
 		"taking back an override":           {of(act("undo", `"other":"o"`)), "boss"},
-		"taking back a change of the house": {of(act("undo", `"other":"c"`)), ""},
-		"taking back a change":              {of(act("undo", `"other":"c","service":"checkout"`)), "pipeline"},
+		"taking back a change of the house": {of(act("undo", `"other":"house"`)), ""},
+		"taking back a change":              {of(act("undo", `"other":"c"`)), "pipeline"},
+		"taking back a change, by name":     {of(act("undo", `"other":"c","service":"checkout"`)), "pipeline"},
 		"taking back a silence":             {of(act("undo", `"other":"s","incident":"checkout/a/page/1"`)), "oncall"},
-		"a reload":                          {of("/-/reload", ""), "pipeline"},
-		"a drill":                           {of("/api/v1/drills", "{}"), ""},
+
+		"taking back a change of another service under the name of one's own":  {of(act("undo", `"other":"d","service":"checkout"`)), ""},
+		"taking back a silence of another service under the name of one's own": {of(act("undo", `"other":"other","service":"checkout"`)), ""},
+		"a reload": {of("/-/reload", ""), "pipeline"},
+		"a drill":  {of("/api/v1/drills", "{}"), ""},
 	} {
 		for name, secret := range map[string]string{"": "", "reader": "the reader's secret", "pipeline": "the new secret", "oncall": "the oncall secret", "boss": "the boss's secret", "nobody": "reader"} {
 			who = nil
