@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -216,7 +219,7 @@ func (e *Engine) redate(ctx context.Context, now time.Time) {
 	ours := now.Add(-time.Duration(e.clock.skew.Load()))
 	for _, a := range all {
 		const via = "slowburn"
-		key := "clock/" + a.Key[:min(len(a.Key), 280)]
+		key := "clock/" + shortKey(a.Key)
 		again := alerting.Act{Key: key, Kind: alerting.Silence, By: a.By, Via: via, Incident: a.Incident, Text: a.Text, Until: e.clock.left(a, now)}
 		undo := alerting.Act{Key: key + "/undo", Kind: alerting.Undo, By: a.By, Via: via, Incident: a.Incident, Text: "It was told while the clock was ahead.", Other: a.Key}
 		if a.Incident == "" {
@@ -233,6 +236,24 @@ func (e *Engine) redate(ctx context.Context, now time.Time) {
 		}
 		e.Log.Warn("a silence was told while the clock was ahead", "by", a.By, "key", a.Key, "dated", a.At, "until", again.Until)
 	}
+}
+
+// longestKey is how many bytes of a key leave room for what is put around it.
+const longestKey = 280
+
+// shortKey returns a key, or of one that is too long its beginning, in whole characters, and a hash
+// of all of it.
+func shortKey(key string) string {
+	if len(key) <= longestKey {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	hash := hex.EncodeToString(sum[:8])
+	n := longestKey - len(hash) - 1
+	for n > 0 && !utf8.RuneStart(key[n]) {
+		n--
+	}
+	return key[:n] + "/" + hash
 }
 
 // left returns until when a silence holds that was told while the clock was ahead: for as long as

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -276,6 +277,9 @@ func TestActsOfTheWrongTimeKeepIt(t *testing.T) {
 	wrong := w.now()
 	w.mustDo(alerting.Act{Key: "taken", At: wrong, Kind: alerting.Acknowledge, By: "Ada", Via: "api", Incident: id})
 	w.mustDo(alerting.Act{Key: "silent", At: wrong, Kind: alerting.Silence, By: "Ada", Via: "api", Incident: id, Until: wrong.Add(time.Hour)})
+	long := strings.Repeat("é", 140) + "…" // 283 bytes: the 280th is within a character
+	w.mustDo(alerting.Act{Key: long + "1", At: wrong, Kind: alerting.Silence, By: "Cy", Via: "api", Incident: id, Until: wrong.Add(20 * time.Minute)})
+	w.mustDo(alerting.Act{Key: long + "2", At: wrong, Kind: alerting.Silence, By: "Cy", Via: "api", Incident: id, Until: wrong.Add(25 * time.Minute)})
 	w.mustDo(alerting.Act{Key: "all", At: wrong, Kind: alerting.Silence, By: "Bob", Via: "api", Service: "shop", Until: wrong.Add(30 * time.Minute)})
 	back()
 	w.restart()
@@ -294,6 +298,12 @@ func TestActsOfTheWrongTimeKeepIt(t *testing.T) {
 		if a, silent := alerting.Silent(w.engine.Snapshot().Open.Acts(), c.at); silent != c.all {
 			t.Errorf("at %s the service is silent: %v, %+v", c.at, silent, a)
 		}
+	}
+	right := slices.DeleteFunc(slices.Clone(i.Acts), func(a alerting.Act) bool {
+		return a.Kind != alerting.Silence || a.By != "Cy" || !a.At.Before(wrong) || strings.Contains(a.Key, "\uFFFD")
+	})
+	if len(right) != 2 {
+		t.Errorf("of two silences with long keys these are put right: %+v, all: %+v", right, i.Acts)
 	}
 	w.restart()
 	w.steps(2)

@@ -9,6 +9,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -249,6 +250,29 @@ func (w *world) checkReferenceOf() {
 			if got := w.incident(want.ID); len(got.Log) != len(want.Log) || got.Bad() != want.Bad() {
 				w.t.Errorf("%s: %d events and %d bad, want %d and %d", want.ID, len(got.Log), got.Bad(), len(want.Log), want.Bad())
 			}
+		}
+	}
+}
+
+// TestWhatIsDeclaredAboutAnSLOWithLabelsIsDrafted: an SLO with `by:` has a budget for each value of
+// the label and none of its own. What is declared about all of it is no less an incident.
+func TestWhatIsDeclaredAboutAnSLOWithLabelsIsDrafted(t *testing.T) {
+	spec := promise("shop")
+	spec.By = []string{"route"}
+	w := newWorld(t, specsOf(spec), &service{name: "shop", load: steady(10)})
+	w.steps(5)
+	act := alerting.Act{Key: "d", Kind: alerting.Declare, By: "Ada", SLO: spec.ID(), Level: alerting.Page, Text: "Card payments hang"}
+	w.mustDo(act)
+	i, drafted := w.incident(alerting.DeclaredID(act)), ""
+	found := w.engine.Snapshot().WithSteps(i.SLO, func(in alerting.Input, _ []alerting.Input) {
+		drafted = postmortem.Draft(postmortem.Facts{Incident: i, Spec: in.Spec, Ledger: in.Ledger}).Markdown()
+	})
+	if !found || !strings.Contains(drafted, "Card payments hang") {
+		t.Errorf("found %v, drafted %s", found, drafted)
+	}
+	for _, id := range []slo.ID{"shop/elsewhere", `shop/availability{route="/gone"}`} {
+		if w.engine.Snapshot().WithSteps(id, func(alerting.Input, []alerting.Input) {}) {
+			t.Errorf("%s is found", id)
 		}
 	}
 }

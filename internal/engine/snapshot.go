@@ -244,6 +244,9 @@ func (s *Snapshot) WithSteps(id slo.ID, f func(in alerting.Input, steps []alerti
 	b, ok := s.Budget(id)
 	if !ok {
 		spec := wholeService(s.Set, id)
+		if id == id.Base() && spec == nil {
+			spec = s.Set.Lookup(id) // which has a budget per combination of label values, or none yet
+		}
 		if spec != nil {
 			f(alerting.Input{ID: id, Spec: spec, Ledger: &budget.Ledger{}}, nil)
 		}
