@@ -20,6 +20,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
+	"github.com/slowburn-sre/slowburn/internal/httpclient"
 	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
@@ -50,7 +51,7 @@ func (r reach) client() (*http.Client, error) {
 	if err != nil {
 		return nil, refused(err)
 	}
-	c, err := promconfig.NewClientFromConfig(settings, "slowburn", promconfig.WithKeepAlivesDisabled())
+	c, err := httpclient.New(settings, "slowburn", promconfig.WithKeepAlivesDisabled())
 	if err != nil {
 		return nil, cannotFindOut(fmt.Errorf("%s: %w", r.HTTPConfig, err))
 	}

@@ -11,7 +11,6 @@ import (
 
 	promapi "github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
-	promconfig "github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
@@ -19,6 +18,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/compare"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/httpclient"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -70,7 +70,7 @@ func (c *compareCmd) Run(e *env) error {
 // newAPI returns the API client of Prometheus. It follows no redirects: credentials must not
 // travel.
 func newAPI(p config.Prometheus) (compare.Prometheus, error) {
-	transport, err := promconfig.NewRoundTripperFromConfig(p.HTTP, "prometheus")
+	transport, err := httpclient.Transport(p.HTTP, "prometheus")
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,8 @@
 // Package internal/folder opens the folders of such files, and lets no link lead out of them.
 // Packages slo/sloth, slo/pyrra and slo/openslo read the files of Sloth, Pyrra and OpenSLO into the
 // same values; slo/openslo writes OpenSLO, too. Package slo/internal/foreign is what the three
-// share.
+// share. Package internal/httpclient makes HTTP clients from the settings of the Prometheus family,
+// with files that are read as boundedly.
 //
 // # What happens
 //

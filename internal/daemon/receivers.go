@@ -12,10 +12,9 @@ import (
 	"sync"
 	"time"
 
-	promconfig "github.com/prometheus/common/config"
-
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/folder"
+	"github.com/slowburn-sre/slowburn/internal/httpclient"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/notify/receivers"
@@ -87,7 +86,7 @@ func NewReceiver(r config.Receiver, now func() time.Time, log *slog.Logger) (not
 		s.Values[key] = notify.Secret(text)
 	}
 	if kind.HTTP {
-		client, err := promconfig.NewClientFromConfig(r.HTTP, kind.Name)
+		client, err := httpclient.New(r.HTTP, kind.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/config"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/httpclient"
 )
 
 // Defaults of [Options].
@@ -67,7 +68,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	o.Concurrency = cmp.Or(o.Concurrency, DefaultConcurrency)
 	o.MaxBytes = cmp.Or(o.MaxBytes, DefaultMaxBytes)
 	o.UserAgent = cmp.Or(o.UserAgent, "slowburn")
-	transport, err := config.NewRoundTripperFromConfig(o.HTTP, "prometheus", config.WithUserAgent(o.UserAgent))
+	transport, err := httpclient.Transport(o.HTTP, "prometheus", config.WithUserAgent(o.UserAgent))
 	if err != nil {
 		return nil, fmt.Errorf("prometheus: %w", err)
 	}
