@@ -129,7 +129,10 @@ func (e *Entry) take(acts []alerting.Act) {
 			*t = at
 		}
 	}
-	for _, a := range acts {
+	if len(acts) == 0 {
+		return
+	}
+	for _, a := range alerting.InForce(acts, acts[len(acts)-1].At) { // what was taken back does not count
 		switch a.Kind {
 		case alerting.Acknowledge:
 			first(&e.Acknowledged, a.At)

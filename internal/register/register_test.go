@@ -46,6 +46,11 @@ func TestDeadlinesFollowFromKnowingAndClassifying(t *testing.T) {
 			[]alerting.Act{act(alerting.Classify, 2*time.Hour, "major"), act(alerting.Classify, time.Hour, "not major")},
 			noon.Add(6 * time.Hour),
 		},
+		{
+			"a decision that was taken back: as if there had been none",
+			[]alerting.Act{act(alerting.Classify, time.Hour, "not major"), {Key: "u", Kind: alerting.Undo, At: noon.Add(2 * time.Hour), By: "Ada", Other: "classifynot major"}},
+			known.Add(24 * time.Hour),
+		},
 	} {
 		e := New([]Subject{{Incident: outage(), Acts: c.acts}})[0]
 		if !e.Due.Initial.Equal(c.initial) {
