@@ -39,10 +39,17 @@ type Act struct {
 	Text   string            `json:"text,omitempty"`   // the reason or the note, in the person's words
 	Since  time.Time         `json:"since,omitzero"`   // of declare: when it began; zero is when it was declared
 	Until  time.Time         `json:"until,omitzero"`   // when it ends by itself; zero is never, or not applicable
-	Other  string            `json:"other,omitempty"`  // of merge: the incident that goes on; of undo: the key of the act taken back
+	Other  string            `json:"other,omitempty"`  // of merge: the incident that goes on; of undo: the key of the act taken back; of approve and reject: that of the ask
 	Level  Severity          `json:"level,omitempty"`  // of escalate and declare
 	Change *Change           `json:"change,omitempty"` // of change and experiment
 	Facts  map[string]string `json:"facts,omitempty"`  // of config: what changed; small values by name
+
+	// Of ask, approve and reject: the kind of act that is asked for, and until when an ask may be
+	// approved. Their Other is the key of the ask. ApprovedBy is, of what was approved, who did, as
+	// people know them; the approval itself has the identity that was proven.
+	Asks       ActKind   `json:"asks,omitempty"`
+	Expires    time.Time `json:"expires,omitzero"`
+	ApprovedBy string    `json:"approvedBy,omitempty"`
 
 	// Damaged says that the record of it is damaged, and that this is what else is known of it.
 	// Nothing is decided by it.
@@ -71,6 +78,9 @@ const (
 	Worked      ActKind = "work"        // hours of work, for the toil share: Facts "kind" is toil or project, "minutes" how long
 	Configured  ActKind = "config"      // the configuration was read anew
 	Classify    ActKind = "classify"    // how the entity classes the incident, for regulators: Text is "major" or "not major"
+	Asked       ActKind = "ask"         // asks for an act that takes a second person: Asks, and all that it would say
+	Approve     ActKind = "approve"     // lets what was asked for take effect: Other
+	Reject      ActKind = "reject"      // lets it not: Other
 )
 
 // Change is something that was done to a service, or an experiment on it.

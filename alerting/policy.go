@@ -22,6 +22,10 @@ type Policy struct {
 	StaleAfter time.Duration
 	// ExemptAtMost is how long an exemption may last; zero is as by default.
 	ExemptAtMost time.Duration
+	// FourEyes are the kinds of act, of FourEyesKinds, that take effect only when a second person
+	// approves them, and ApproveWithin is how long they wait for that; zero is as by default.
+	FourEyes      []ActKind
+	ApproveWithin time.Duration
 }
 
 // LongestExemption is how long an exemption lasts at most, unless the policy says something else.

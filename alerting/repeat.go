@@ -14,6 +14,10 @@ const sameWithin = time.Minute
 // which way it came.
 func (a Act) Differs(stored Act) []string {
 	var all []string
+	if stored.Kind == Asked && a.Kind != Asked {
+		stored.Kind = stored.Asks // it was recorded as an ask
+	}
+	decides := a.Kind == Approve || a.Kind == Reject // which is about what the ask is about
 	say := func(what string, differs bool) {
 		if differs {
 			all = append(all, what)
@@ -23,9 +27,9 @@ func (a Act) Differs(stored Act) []string {
 	say("by", a.By != stored.By)
 	say("who", a.Who != "" && stored.Who != "" && a.Who != stored.Who)
 	say("at", !a.At.IsZero() && !a.At.Equal(stored.At) && !a.At.Equal(stored.Said))
-	say("incident", a.Incident != stored.Incident && (a.Incident != "" || a.Kind != Declare))
-	say("slo", a.SLO != stored.SLO && (a.SLO != "" || stored.Incident == ""))
-	say("service", a.Service != stored.Service)
+	say("incident", a.Incident != stored.Incident && (a.Incident != "" || a.Kind != Declare && !decides))
+	say("slo", a.SLO != stored.SLO && (a.SLO != "" || stored.Incident == "" && !decides))
+	say("service", a.Service != stored.Service && (a.Service != "" || !decides))
 	say("text", a.Text != stored.Text)
 	say("since", !sameMoment(a.Since, stored.Since, a, stored))
 	say("until", !sameMoment(a.Until, stored.Until, a, stored))

@@ -439,9 +439,7 @@ func (c *Config) readPolicy(v strictyaml.Value) {
 	if d, ok := o.Get("stale_after").Duration(); ok {
 		p.StaleAfter = d
 	}
-	if d, ok := o.Get("exempt_at_most").Duration(); ok {
-		p.ExemptAtMost = d
-	}
+	readPermits(o, p)
 	if n, ok := o.Get("notify").Object(notifyKeys.Keys()...); ok {
 		p.Notify.Channel, _ = file.Channel(n.Get("channel"))
 		p.Notify.Mention = file.Mentions(n.Get("mention"))
@@ -456,6 +454,22 @@ func (c *Config) readPolicy(v strictyaml.Value) {
 		readLimits(s, &own)
 		if name, ok := s.Need("service", "name the service that these limits are for").Text(); ok {
 			p.Services[name] = own
+		}
+	}
+}
+
+// readPermits reads how long what the policy would stop may be let pass, and who has to say so.
+func readPermits(o strictyaml.Object, p *alerting.Policy) {
+	if d, ok := o.Get("exempt_at_most").Duration(); ok {
+		p.ExemptAtMost = d
+	}
+	if d, ok := o.Get("approve_within").Duration(); ok {
+		p.ApproveWithin = d
+	}
+	kinds, _ := o.Get("four_eyes").List(maxEntries)
+	for _, item := range kinds {
+		if kind, ok := item.OneOf(fourEyesKinds...); ok {
+			p.FourEyes = append(p.FourEyes, alerting.ActKind(kind))
 		}
 	}
 }

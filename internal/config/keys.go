@@ -129,6 +129,8 @@ var (
 		schema.May("postmortem_at", file.PercentKey("An incident that took more of a four-week budget needs a postmortem.").Standard("20%")),
 		schema.May("stale_after", schema.Ref("duration", "How old the newest data may be; after that the verdict is unknown.").Standard("15m")),
 		schema.May("exempt_at_most", schema.Ref("duration", "How long an exemption may last.").Standard(slo.ShortDuration(alerting.LongestExemption))),
+		schema.May("four_eyes", schema.List("Acts that take effect only when a second person has approved them, who proves another identity.", maxEntries, schema.Choice("", fourEyesKinds...)).Or("none")),
+		schema.May("approve_within", schema.Ref("duration", "How long such an act waits for approval.").Standard(slo.ShortDuration(alerting.ApproveWithin))),
 		schema.May("notify", notifyKeys),
 		schema.May("services", schema.List("Services with limits of their own.", maxEntries, serviceLimitsKeys)),
 	)
@@ -149,6 +151,14 @@ var (
 		schema.May("sources", signals.Keys()),
 	)
 )
+
+// fourEyesKinds are the names of the acts for which two people may be asked for.
+var fourEyesKinds = func() (all []string) {
+	for _, kind := range alerting.FourEyesKinds {
+		all = append(all, string(kind))
+	}
+	return all
+}()
 
 func rightsKey(doc string) *schema.Schema {
 	return schema.List(doc, maxEntries, schema.Choice("", TokenRights...))

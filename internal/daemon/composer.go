@@ -162,7 +162,7 @@ func (c composer) Report(r report.Report, channel string, now time.Time) []outbo
 
 // Permit makes the message that somebody lets a release pass.
 func (c composer) Permit(p incidents.Permit) []outbox.Entry {
-	return c.slack.Permit(p.Act, cmp.Or(p.Notify.Channel, p.Spec.Slack.Channel), p.Now)
+	return c.slack.Permit(p, cmp.Or(p.Notify.Channel, p.Spec.Slack.Channel))
 }
 
 // Notice makes the messages about what slowburn itself cannot see.

@@ -202,6 +202,11 @@ func (s *Snapshot) MayRun(service, name string, spend int64, now time.Time) []al
 	})
 }
 
+// Waiting lists what was asked for that waits for the approval of a second person, oldest first.
+func (s *Snapshot) Waiting(now time.Time) []alerting.Act {
+	return alerting.Waiting(s.Open.Acts(), now.Add(s.skew))
+}
+
 func (s *Snapshot) judge(service, name string, f func(Budget) alerting.Verdict) []alerting.Verdict {
 	var all []alerting.Verdict
 	for _, b := range slices.Concat(s.InService(service), s.unread) {

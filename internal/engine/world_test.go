@@ -569,7 +569,7 @@ func (v voice) Notice(n engine.Notice) []outbox.Entry {
 
 // Permit makes the messages about those who let a release pass.
 func (v voice) Permit(p incidents.Permit) []outbox.Entry {
-	return v.slack.Permit(p.Act, p.Notify.Channel, p.Now)
+	return v.slack.Permit(p, p.Notify.Channel)
 }
 
 func specsOf(specs ...*slo.Spec) []*slo.Spec { return specs }

@@ -43,11 +43,14 @@ func invalid(format string, args ...any) error {
 	return &ActError{ActInvalid, fmt.Sprintf(format, args...)}
 }
 
-// Mentions lists the incidents that [Book.Act] needs to know for an act: those that it names, and
-// the one that it would declare.
-func Mentions(a alerting.Act) []string {
+// Mentions lists the incidents that [Book.Act] needs to know for an act: those that it names, or
+// what it decides on does, and the one that it would declare.
+func (b Book) Mentions(a alerting.Act) []string {
 	all := []string{a.Incident}
 	switch a.Kind {
+	case alerting.Approve, alerting.Reject:
+		asked, _ := b.askedFor(a.Other)
+		all = append(all, asked.Incident)
 	case alerting.Merge:
 		all = append(all, a.Other)
 	case alerting.Declare:
@@ -63,12 +66,15 @@ func Mentions(a alerting.Act) []string {
 func (b Book) Act(w World, a alerting.Act, past Past, now time.Time) (Book, Outcome, error) {
 	said := a.At
 	a = dated(a, now)
+	a.Asks, a.Expires, a.ApprovedBy = "", time.Time{}, "" // these are not for the person to say
 	if err := checkAct(a, now); err != nil {
 		return b, Outcome{}, err
 	}
 	r := request{Book: b, world: w, past: past, now: now, act: a, after: b.edit()}
 	take := r.onIncident
 	switch {
+	case a.Kind == alerting.Approve, a.Kind == alerting.Reject:
+		take = r.decide
 	case a.Kind == alerting.Declare:
 		take = r.declare
 	case a.Incident == "":
@@ -125,6 +131,7 @@ type request struct {
 	past  Past
 	now   time.Time
 	act   alerting.Act
+	asked alerting.Act // what an approval or a rejection decides on
 	after *draft
 	out   Outcome
 }
@@ -147,8 +154,13 @@ func (r *request) onScope() (known bool, err error) {
 	if err := r.checkScope(); err != nil {
 		return false, err
 	}
+	if r.takesTwo(r.act.Kind) {
+		if err := r.ask(); err != nil {
+			return false, err
+		}
+	}
 	if isScoped(r.act) {
-		r.after.setActs(append(slices.Clone(r.acts), r.act))
+		r.after.note(r.act)
 	}
 	r.out.Permit = r.permit()
 	return false, nil
@@ -171,6 +183,12 @@ func (r *request) onIncident() (known bool, err error) {
 		return false, err
 	}
 	r.act.SLO, r.act.At = i.SLO, r.inTime(a, i)
+	if r.takesTwo(classifies(i, a)) {
+		if err := r.ask(); err != nil {
+			return false, err
+		}
+		r.after.note(r.act)
+	}
 	if a.Kind == alerting.Merge || a.Kind == alerting.Split {
 		return false, r.move(i)
 	}
@@ -373,9 +391,11 @@ func (r *request) inTime(a alerting.Act, i alerting.Incident) time.Time {
 
 // isScoped reports whether an act has to be remembered although it is about no incident: silences
 // hold for incidents to come, the gate looks at permits and experiments, and changes explain what
-// burns.
+// burns. What waits for approval is remembered in any case.
 func isScoped(a alerting.Act) bool {
 	switch a.Kind {
+	case alerting.Asked, alerting.Approve, alerting.Reject:
+		return true
 	case alerting.Silence, alerting.Undo, alerting.Override, alerting.Exempt, alerting.Changed, alerting.Experiment:
 		return a.Incident == ""
 	}

@@ -33,7 +33,7 @@ type Book struct {
 	byService index[string]                 // the oldest first
 	byRule    index[alerting.Rule]          // those of missing data, the oldest first
 	taken     map[string]int                // of threads: how many of the open ones somebody has acknowledged
-	acts      []alerting.Act                // on budgets and services, and not on an incident, oldest first
+	acts      []alerting.Act                // on budgets and services, and not on an incident, and what was asked for, oldest first
 	scoped    []alerting.Act                // of these, what decisions look at; there may be many changes, which they do not
 	evidence  map[string]*ranking.Evidence  // about open incidents, the newest
 }
@@ -115,8 +115,8 @@ func (b Book) pick(ids []string) []alerting.Incident {
 	return all
 }
 
-// Acts lists what was done to budgets and services, and not to an incident, oldest first. Nobody
-// may change the list.
+// Acts lists what was done to budgets and services, and not to an incident, and what was asked for
+// that takes approval, oldest first. Nobody may change the list.
 func (b Book) Acts() []alerting.Act { return b.acts }
 
 // Ahead lists the silences that are dated after a time, see [alerting.Ahead]: those of open
@@ -154,12 +154,20 @@ func (b Book) scopedActsOn(id slo.ID) []alerting.Act {
 // Forget returns a book without the silences and overrides that are over, and without changes that
 // are long past.
 func (b Book) Forget(now time.Time) Book {
+	asks := map[string]bool{}
+	for _, a := range b.acts {
+		asks[a.Key] = a.Kind == alerting.Asked && a.Expires.After(now.Add(-slo.Day))
+	}
 	ended := func(a alerting.Act) bool {
 		switch a.Kind {
 		case alerting.Silence, alerting.Override:
 			return !a.Until.After(now.Add(-slo.Day))
 		case alerting.Changed, alerting.Experiment:
 			return a.At.Before(now.Add(-100 * slo.Day))
+		case alerting.Asked:
+			return !asks[a.Key]
+		case alerting.Approve, alerting.Reject: // not before what they decide on
+			return !asks[a.Other]
 		}
 		return false
 	}
@@ -336,8 +344,13 @@ func (d *draft) unlist(i *alerting.Incident) {
 
 func (d *draft) setActs(all []alerting.Act) {
 	d.acts = all
-	d.scoped = slices.DeleteFunc(slices.Clone(all), func(a alerting.Act) bool { return a.Kind == alerting.Changed })
+	d.scoped = slices.DeleteFunc(slices.Clone(all), func(a alerting.Act) bool {
+		return slices.Contains([]alerting.ActKind{alerting.Changed, alerting.Asked, alerting.Approve, alerting.Reject}, a.Kind)
+	})
 }
+
+// note adds an act to those that are remembered.
+func (d *draft) note(a alerting.Act) { d.setActs(append(slices.Clone(d.acts), a)) }
 
 func (d *draft) copy() {
 	if d.copied {

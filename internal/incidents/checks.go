@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -23,12 +24,16 @@ const longestBack = time.Hour
 // binding are these acts.
 var binding = []alerting.ActKind{alerting.Override, alerting.Exempt, alerting.Silence}
 
+// wide are acts that are never about an incident.
+var wide = []alerting.ActKind{alerting.Override, alerting.Exempt, alerting.Changed, alerting.Experiment}
+
 // actKinds says of every kind of act whether it needs an incident.
 var actKinds = map[alerting.ActKind]bool{
 	alerting.Acknowledge: true, alerting.Escalate: true, alerting.Remark: true, alerting.Mitigated: true, alerting.Classify: true,
 	alerting.Close: true, alerting.Merge: true, alerting.Split: true, alerting.Declare: false,
 	alerting.Silence: false, alerting.Undo: false, alerting.Worked: false,
 	alerting.Override: false, alerting.Exempt: false, alerting.Changed: false, alerting.Experiment: false, alerting.Configured: false,
+	alerting.Approve: false, alerting.Reject: false,
 }
 
 // NotAnAct refuses a kind of act, as a format.
@@ -48,6 +53,10 @@ func checkAct(a alerting.Act, now time.Time) error {
 		return invalid("It may be dated back an hour at most; it was told at %s.", a.Received.Format(time.RFC3339))
 	case needsIncident && a.Incident == "":
 		return invalid("Say which incident.")
+	case a.Incident != "" && slices.Contains(wide, a.Kind):
+		return invalid("This is about a service or an SLO, not about an incident.")
+	case (a.Kind == alerting.Approve || a.Kind == alerting.Reject) && a.Other == "":
+		return invalid("Say by its key what is approved or rejected.")
 	case a.Kind == alerting.Remark && a.Text == "":
 		return invalid("A note needs some words.")
 	case a.Kind == alerting.Silence && !a.Until.IsZero() && !a.Until.After(now):
@@ -82,7 +91,7 @@ func (r *request) checkScope() error {
 		return unknownAct("There is no service %q.", a.Service)
 	case a.Kind == alerting.Silence && a.SLO == "" && a.Service == "":
 		return invalid("Say which incident, SLO or service is to be silent.")
-	case a.Kind == alerting.Undo && !slices.ContainsFunc(r.acts, func(w alerting.Act) bool { return w.Key == a.Other }):
+	case a.Kind == alerting.Undo && !slices.ContainsFunc(r.acts, func(w alerting.Act) bool { return w.Key == a.Other && !isAsking(w) }):
 		return unknownAct("There is no act %q in force.", a.Other)
 	}
 	return r.checkPolicy()
@@ -121,6 +130,8 @@ func checkOn(i alerting.Incident, a alerting.Act) error {
 func checkUndo(i alerting.Incident, a alerting.Act) error {
 	n := slices.IndexFunc(i.Acts, func(b alerting.Act) bool { return b.Key == a.Other })
 	switch kind := i.Acts[n].Kind; {
+	case isAsking(i.Acts[n]):
+		return conflict("What waits for approval is rejected, and what was approved is taken back by its own key.")
 	case kind == alerting.Declare, kind == alerting.Close:
 		return conflict("What was declared is closed, and what was closed is declared anew.")
 	case kind == alerting.Merge, kind == alerting.Split:
@@ -171,12 +182,20 @@ func (r *request) checkPermit() error {
 
 // exemptAtMost returns how long an exemption may last by the policy.
 func (r *request) exemptAtMost() time.Duration {
-	for _, s := range r.world.Set().Specs {
-		if on, _ := r.world.Budget(s.ID()); on.Policy != nil && on.Policy.ExemptAtMost > 0 {
-			return on.Policy.ExemptAtMost
-		}
+	if p := r.policy(); p != nil && p.ExemptAtMost > 0 {
+		return p.ExemptAtMost
 	}
 	return alerting.LongestExemption
+}
+
+// policy returns the error-budget policy, which is the same for every SLO; nil without one.
+func (r *request) policy() *alerting.Policy {
+	for _, s := range r.world.Set().Specs {
+		if on, ok := r.world.Budget(s.ID()); ok {
+			return on.Policy
+		}
+	}
+	return nil
 }
 
 // checkChange checks a change or an experiment by itself.
@@ -223,9 +242,12 @@ func (r *request) mayRun() error {
 
 // Permit is an exemption from the policy or an override of the gate, told to those who are told of
 // freezes.
+//
+// It may be one that is only asked for, or the rejection of what Asked was.
 type Permit struct {
 	alerting.Act
-	Spec   *slo.Spec // an SLO of the service
+	Asked  alerting.Act // of a rejection and of what was approved: what was asked for
+	Spec   *slo.Spec    // an SLO of the service
 	Notify slo.SlackRoute
 	Now    time.Time
 }
@@ -233,7 +255,7 @@ type Permit struct {
 // permit returns what those who watch are told of a permit; nil if the act is none or there is no
 // policy.
 func (r *request) permit() *Permit {
-	if r.act.Kind != alerting.Override && r.act.Kind != alerting.Exempt {
+	if kind := cmp.Or(r.act.Asks, r.act.Kind); kind != alerting.Override && kind != alerting.Exempt {
 		return nil
 	}
 	for _, s := range r.world.Set().Specs {
@@ -241,7 +263,7 @@ func (r *request) permit() *Permit {
 			continue
 		}
 		if on, _ := r.world.Budget(s.ID()); on.Policy != nil {
-			return &Permit{Act: r.act, Spec: s, Notify: on.Policy.Notify, Now: r.now}
+			return &Permit{Act: r.act, Asked: r.asked, Spec: s, Notify: on.Policy.Notify, Now: r.now}
 		}
 		return nil
 	}

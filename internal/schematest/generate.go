@@ -419,6 +419,7 @@ func (r Rand) Config() *Node {
 	}
 	policy := func() *Node {
 		return limits(Map()).With("postmortem_at", r.maybeOf(50, "20%")).With("stale_after", r.maybeOf(50, "15m")).
+			With("four_eyes", r.some(0, "override", "exempt", "classify")).With("approve_within", r.maybeOf(50, "24h")).
 			With("notify", r.maybe(50, func() *Node {
 				return Map().With("channel", r.maybeOf(50, `"#b"`)).With("mention", r.some(0, "'<!here>'", "'<@U0123>'"))
 			})).

@@ -1,6 +1,8 @@
 package sentences
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -37,6 +39,12 @@ func (f Facts) Act(a alerting.Act, others int) []Text {
 				t = say(t, " ", EndsSilence(s))
 			}
 		}
+	case alerting.Classify:
+		return []Text{say(who, " has classed this as ", strong(a.Text), approved(a), ".")}
+	case alerting.Asked:
+		return []Text{say(who, " asks to ", asksTo(a), ". It counts when somebody else approves it, until ", moment(a.Expires), ".")}
+	case alerting.Reject:
+		t = say(who, " has rejected what was asked for.")
 	default:
 		t = say(who, " says:")
 	}
@@ -74,6 +82,67 @@ func ToldIn(i alerting.Incident) Text {
 		return say("It burned together with ", incident(i.Group), ", in whose thread it is told.")
 	}
 	return nil
+}
+
+// approved says who has approved an act, if it took that.
+func approved(a alerting.Act) Text {
+	if a.ApprovedBy == "" {
+		return nil
+	}
+	return say(", approved by ", foreign(a.ApprovedBy))
+}
+
+// Asked says what somebody asks for that takes the approval of a second person. It is without the
+// reason.
+func Asked(a alerting.Act) Text {
+	return say(strong(About(a)), ": ", foreign(a.By), " asks to ", asksTo(a), ". It takes effect when somebody else approves it, until ", moment(a.Expires), ".")
+}
+
+// About names what an act is about: an incident, an SLO or a service.
+func About(a alerting.Act) string { return cmp.Or(a.Incident, string(a.SLO), a.Service) }
+
+// Decided says what became of what somebody asked for, by the decision of another one.
+func Decided(asked, decision alerting.Act) Text {
+	verb := " has rejected what "
+	if decision.Kind == alerting.Approve {
+		verb = " has approved what "
+	}
+	return say(strong(About(asked)), ": ", foreign(decision.By), verb, foreign(asked.By), " asked for: to ", asksTo(asked), ".")
+}
+
+// asksTo says what an act asks for, as what follows "asks to".
+func asksTo(a alerting.Act) Text {
+	switch a.Asks {
+	case alerting.Override:
+		return say("release against the error-budget policy ", Until(a.Until))
+	case alerting.Exempt:
+		return say("be exempt from the error-budget policy ", Until(a.Until))
+	case alerting.Classify:
+		return say("class this as ", strong(a.Text))
+	case alerting.Undo:
+		return say("take back how this is classed")
+	}
+	return say("do: ", foreign(string(a.Asks)))
+}
+
+// AsksTo says the same, in plain words.
+func AsksTo(a alerting.Act) string { return asksTo(a).String() }
+
+// ApproveBy is the command that approves what was asked for by a key. A key that a shell might take
+// for something else is left for the person to look up.
+func ApproveBy(key string) string {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._/:@-", r)
+	}
+	if strings.HasPrefix(key, "-") || strings.ContainsFunc(key, odd) {
+		key = "KEY"
+	}
+	return "slowburn approvals approve " + key
+}
+
+// AwaitsApproval says of what somebody asked for that it is not done, and until when it may be.
+func AwaitsApproval(a alerting.Act) string {
+	return "It has no effect yet: it waits until " + figures.UTC(a.Expires) + " for the approval of somebody else."
 }
 
 // Abort says which experiment has to end, and why.

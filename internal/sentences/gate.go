@@ -59,7 +59,7 @@ func permit(a alerting.Act) Text {
 	if !a.Until.IsZero() {
 		until = Until(a.Until)
 	}
-	return say(strong(cmp.Or(string(a.SLO), a.Service)), verb, until, ", says ", foreign(a.By))
+	return say(strong(cmp.Or(string(a.SLO), a.Service)), verb, until, ", says ", foreign(a.By), approved(a))
 }
 
 // Responsible says who lets pass what the policy would stop.

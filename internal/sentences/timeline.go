@@ -99,9 +99,16 @@ func Deed(a alerting.Act) string {
 		s += " " + string(a.Level)
 	case a.Kind == alerting.Merge:
 		s += " " + a.Other
+	case a.Kind == alerting.Asked:
+		s += " " + AsksTo(a) + ", which somebody else has to approve"
+	case a.Kind == alerting.Classify:
+		s += " " + a.Text
 	}
-	if a.Text != "" {
+	if a.Text != "" && a.Kind != alerting.Classify && (a.Kind != alerting.Asked || a.Asks != alerting.Classify) {
 		s += ": " + a.Text
+	}
+	if a.ApprovedBy != "" {
+		s += ", approved by " + a.ApprovedBy
 	}
 	if late := ToldLate(a); late != "" {
 		s += " (" + late + ")"
@@ -136,6 +143,7 @@ var deeds = map[alerting.ActKind]string{
 	alerting.Acknowledge: "acknowledged it", alerting.Silence: "silenced it", alerting.Escalate: "made it a",
 	alerting.Remark: "noted", alerting.Mitigated: "said that " + Mitigated, alerting.Declare: "declared it",
 	alerting.Close: "closed it", alerting.Merge: "merged it into", alerting.Split: "took it apart again", alerting.Undo: "took an act back",
+	alerting.Classify: "classed it as", alerting.Asked: "asked to", alerting.Reject: "rejected what was asked for",
 }
 
 func opening(e alerting.Event) string {

@@ -67,6 +67,7 @@ const (
 	// What is remembered beside the budgets. Permits and changes matter for some time only.
 	sqlWideActs = sqlActRow + `
 		where incident = '' and (kind in ('silence', 'undo', 'exempt') or kind in ('override', 'change', 'experiment') and at >= $1)
+			or kind in ('ask', 'approve', 'reject') and at >= $1
 		order by seq`
 
 	// The log of acts as a chain, see chain.go.

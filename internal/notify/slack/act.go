@@ -119,6 +119,12 @@ func (f message) deed(a alerting.Act) deed {
 		d = deed{icon: "🩹", head: "Mitigated by"}
 	case alerting.Undo:
 		d = deed{icon: "↩️", head: "Taken back by"}
+	case alerting.Classify:
+		d = deed{icon: "🗂️", head: "Classed by"}
+	case alerting.Asked:
+		d = deed{icon: "⏳", head: "Approval asked for by"}
+	case alerting.Reject:
+		d = deed{icon: "🚫", head: "Rejected by"}
 	case alerting.Merge:
 		d = deed{icon: "🔀", head: "Merged by"}
 	case alerting.Split:
@@ -134,6 +140,9 @@ func (f message) deed(a alerting.Act) deed {
 		others = len(f.Root.Others) + f.Root.More
 	}
 	d.text = f.dressLines(f.Act(a, others))
+	if a.Kind == alerting.Asked {
+		d.text += " " + f.composer.howToApprove(a)
+	}
 	return d
 }
 

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
@@ -46,18 +46,54 @@ func (f message) gateBody() Body {
 	return b
 }
 
-// Permit composes what tells that somebody lets releases pass which the policy would stop. channel
-// is where that is said, "" for the default.
-func (h Composer) Permit(a alerting.Act, channel string, now time.Time) []outbox.Entry {
-	permit := sentences.Permit(a)
-	b := Body{
-		Text: clip("🔓 "+escapeLong(permit.String()), maxSentence), Name: "🔓 " + plain(cmp.Or(string(a.SLO), a.Service), 80), Incident: "permit/" + a.Key,
-		Blocks: []Block{section("🔓 " + dress(permit) + "\n> " + escape(a.Text)), contextBlock(mrkdwn(h.signature()))},
+// Permit composes what tells that somebody lets releases pass which the policy would stop, or asks
+// for that, or has rejected it. channel is where that is said, "" for the default. The message of
+// what was asked for shows what became of it.
+func (h Composer) Permit(p incidents.Permit, channel string) []outbox.Entry {
+	a := p.Act
+	entry := func(op outbox.Op, key, thread string, b Body) outbox.Entry {
+		return outbox.Entry{
+			Key: "permit/" + a.Key + key, Receiver: h.receiver(), Lane: outbox.LaneTicket, Channel: cmp.Or(channel, h.Channel),
+			Thread: "permit/" + thread, Op: op, Body: b.marshal(), Created: p.Now,
+		}
 	}
-	return []outbox.Entry{{
-		Key: "permit/" + a.Key + "/post", Receiver: h.receiver(), Lane: outbox.LaneTicket, Channel: cmp.Or(channel, h.Channel),
-		Thread: "permit/" + a.Key, Op: outbox.Post, Body: b.marshal(), Created: now,
-	}}
+	switch {
+	case a.Kind == alerting.Asked:
+		b := h.permitBody("⏳", sentences.Asked(a), a)
+		b.Blocks = slices.Insert(b.Blocks, 1, section(h.howToApprove(a)))
+		return []outbox.Entry{entry(outbox.Post, "/post", a.Key, b)}
+	case a.Kind == alerting.Reject:
+		b := h.permitBody("🚫", sentences.Decided(p.Asked, a), a)
+		return []outbox.Entry{entry(outbox.Edit, "/edit", p.Asked.Key, b), entry(outbox.Reply, "/reply", p.Asked.Key, b)}
+	}
+	all := []outbox.Entry{entry(outbox.Post, "/post", a.Key, h.permitBody("🔓", sentences.Permit(a), a))}
+	if p.Asked.Key != "" {
+		approval := alerting.Act{Kind: alerting.Approve, By: a.ApprovedBy}
+		all = append(all, entry(outbox.Edit, "/edit", p.Asked.Key, h.permitBody("✅", sentences.Decided(p.Asked, approval), p.Asked)))
+	}
+	return all
+}
+
+// permitBody says a sentence about an act, and what the person said.
+func (h Composer) permitBody(icon string, says sentences.Text, a alerting.Act) Body {
+	text := icon + " " + dress(says)
+	if a.Text != "" {
+		text += "\n> " + escape(a.Text)
+	}
+	return Body{
+		Text: clip(icon+" "+escapeLong(says.String()), maxSentence), Name: icon + " " + plain(sentences.About(a), 80), Incident: "permit/" + a.Key,
+		Blocks: []Block{section(text), contextBlock(mrkdwn(h.signature()))},
+	}
+}
+
+// howToApprove says by what somebody else approves what was asked for. There is no button: whom
+// Slack knows is not known to be another one than whoever asked.
+func (h Composer) howToApprove(a alerting.Act) string {
+	command := "Approve it by " + code(sentences.ApproveBy(a.Key))
+	if h.Origin.URL == "" {
+		return command + "."
+	}
+	return command + ", or on " + link(h.Origin.URL+"/approvals", "the page of what waits") + "."
 }
 
 // abort tells that an experiment has to end.

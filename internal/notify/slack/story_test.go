@@ -198,7 +198,24 @@ func TestMessagesReadWell(t *testing.T) {
 			return f.acted(incidents.Done{Notification: f.Notification, Act: merge, From: f.Incident.ID})[1:]
 		},
 		"somebody overrides the policy": func(*testing.T) []outbox.Entry {
-			return composer.Permit(alerting.Act{Key: "k1", Kind: alerting.Override, Service: "checkout", By: "ana", Text: "the fix of the fix", At: monday, Until: monday.Add(time.Hour)}, "", monday)
+			return composer.Permit(incidents.Permit{Act: alerting.Act{Key: "k1", Kind: alerting.Override, Service: "checkout", By: "ana", Text: "the fix of the fix", At: monday, Until: monday.Add(time.Hour)}, Now: monday}, "")
+		},
+		"an override is asked for": func(*testing.T) []outbox.Entry { return composer.Permit(incidents.Permit{Act: askedFor(), Now: monday}, "") },
+		"the override is approved": func(*testing.T) []outbox.Entry {
+			done := askedFor()
+			done.Key, done.Kind, done.Asks, done.ApprovedBy = "yes@k1", alerting.Override, "", "ben"
+			return composer.Permit(incidents.Permit{Act: done, Asked: askedFor(), Now: monday}, "")
+		},
+		"the override is rejected": func(*testing.T) []outbox.Entry {
+			no := alerting.Act{Key: "no", Kind: alerting.Reject, Asks: alerting.Override, Other: "k1", Service: "checkout", By: "ben", Text: "not before the weekend", At: monday}
+			return composer.Permit(incidents.Permit{Act: no, Asked: askedFor(), Now: monday}, "")
+		},
+		"a class is asked for": func(t *testing.T) []outbox.Entry {
+			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
+			f := s.facts[0]
+			ask := askedFor()
+			ask.Asks, ask.Text, ask.Service, ask.Incident = alerting.Classify, alerting.NotMajor, "", f.Incident.ID
+			return f.acted(incidents.Done{Notification: f.Notification, Act: ask})[1:]
 		},
 		"an experiment has to end": func(t *testing.T) []outbox.Entry {
 			s := newStory(t, checkout(t), 1000).play(9, bad(150, 1000))
@@ -359,4 +376,12 @@ func mentions(texts ...string) (all []slo.Mention) {
 		all = append(all, m)
 	}
 	return all
+}
+
+// askedFor is an override that waits for a second person.
+func askedFor() alerting.Act {
+	return alerting.Act{
+		Key: "k1", Kind: alerting.Asked, Asks: alerting.Override, Service: "checkout", By: "ana", Text: "the fix of the fix",
+		At: monday, Until: monday.Add(time.Hour), Expires: monday.Add(time.Hour),
+	}
 }
