@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Some kinds of act may take a second person, by [Policy.FourEyes]. Whoever asks for one then has an
-// [Asked] in the log and nothing else: since no decision looks at that kind, it has no effect. The
+// Some kinds of act may take a second person, by [Policy.FourEyes]. Whoever asks for one then has
+// an [Asked] in the log and nothing else: no decision looks at that kind, so it has no effect. The
 // approval of somebody else writes the act itself, as of then, beside the [Approve].
 
 // FourEyesKinds are the kinds of act for which a second person may be asked for.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -40,7 +41,8 @@ func (c actor) do(e *env, a alerting.Act) error {
 	a.By, a.Via, a.Text = c.By, "cli", cmp.Or(a.Text, c.Reason)
 	var done api.Act
 	return c.record(e, "acts", a, &done, func() error {
-		_, err := fmt.Fprintf(e.out, "%s: %s by %s\n", done.Kind, cmp.Or(done.Incident, string(done.SLO)+done.Service), done.By)
+		_, err := fmt.Fprintf(e.out, "%s: %s by %s\n", done.Kind, sentences.About(done), done.By)
+		tellWaiting(e, done)
 		return err
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
@@ -116,8 +117,17 @@ func saying(a api.Act) string {
 	if a.Damaged {
 		all = append(all, sentences.DamagedAct)
 	}
+	if a.Kind == alerting.Asked {
+		all = append(all, "asks to "+sentences.AsksTo(a))
+	}
 	if a.Text != "" {
 		all = append(all, a.Text)
+	}
+	if a.ApprovedBy != "" {
+		all = append(all, "approved by "+a.ApprovedBy)
+	}
+	if a.Kind != alerting.Asked && a.Asks != "" {
+		all = append(all, "key "+a.Other)
 	}
 	if late := sentences.ToldLate(a); late != "" {
 		all = append(all, late)

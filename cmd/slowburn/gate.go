@@ -77,7 +77,11 @@ func (c *gateCmd) permit(e *env) error {
 	if a.Service = c.Which; strings.Contains(c.Which, "/") {
 		a.Service, a.SLO = "", slo.ID(c.Which)
 	}
-	return c.post(e, "acts", a, &a)
+	if err := c.post(e, "acts", a, &a); err != nil {
+		return err
+	}
+	tellWaiting(e, a)
+	return nil
 }
 
 // reserve records an experiment; the daemon refuses one that may not run.

@@ -99,6 +99,7 @@ type cli struct {
 	Doctor     doctorCmd     `cmd:"" help:"Check that everything is reachable and permitted, and report which feature is off and why."`
 	Postmortem postmortemCmd `cmd:"" help:"Print a postmortem, list those that are kept."`
 	Register   registerCmd   `cmd:"" help:"Print the incident register: the facts that regulators ask for, as JSON or CSV."`
+	Approvals  approvalsCmd  `cmd:"" help:"List what waits for the approval of a second person, approve or reject it."`
 	Audit      auditCmd      `cmd:"" help:"List what people did: acknowledgements, overrides, changes, new configurations."`
 	Work       workCmd       `cmd:"" help:"Record hours of toil or of engineering, for the share of toil in the reports."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`

@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"fill":       fill,
 			"make":       makeFile,
 			"newer":      newer,
+			"note":       note,
 		},
 	})
 }

@@ -315,3 +315,16 @@ func condition(name string) (bool, error) {
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }
+
+// note keeps in a variable what a pattern's first group matches in what the last command printed:
+// note NAME PATTERN.
+func note(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("note NAME PATTERN")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("%s is not in what was printed", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -74,7 +75,7 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 		if err := printStatus(e, all); err != nil {
 			return err
 		}
-		return c.tellOpen(e)
+		return errors.Join(c.tellOpen(e), c.tellApprovals(e))
 	})
 }
 

@@ -11,6 +11,7 @@ type Status struct {
 	Tick    *Tick    `json:"lastTick"`
 	SLOs    int      `json:"slos"` // budgets
 	Open    int      `json:"openIncidents"`
+	Waiting int      `json:"waitingForApproval"` // acts that a second person has to approve
 	Paging  Paging   `json:"paging"`
 	Outbox  *Outbox  `json:"outbox"` // null if the store cannot be read
 	Reload  Reloaded `json:"config"`

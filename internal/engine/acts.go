@@ -108,7 +108,7 @@ func (d *deed) take(ctx context.Context) error {
 		d.stored = &stored
 		return nil
 	}
-	past, err := d.past(ctx, d.before, d.before.Mentions(d.act))
+	past, err := d.past(ctx, d.before, incidents.Mentions(d.act, d.before.Acts()))
 	if err != nil {
 		return err
 	}

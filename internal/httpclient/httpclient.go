@@ -1,8 +1,8 @@
 // Package httpclient makes HTTP clients from the settings of the Prometheus family.
 //
 // That family reads the files of a client (passwords, tokens, certificates) with each request, as
-// long as they are. Here they are read as all our secrets are: regular files only, and so many bytes
-// of them. A file that is replaced is still taken up by the next request.
+// long as they are. Here they are read as all our secrets are: regular files only, and so many
+// bytes of them. A file that is replaced is still taken up by the next request.
 package httpclient
 
 import (

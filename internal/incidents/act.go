@@ -44,12 +44,12 @@ func invalid(format string, args ...any) error {
 }
 
 // Mentions lists the incidents that [Book.Act] needs to know for an act: those that it names, or
-// what it decides on does, and the one that it would declare.
-func (b Book) Mentions(a alerting.Act) []string {
+// what it decides on does, of the book's acts, and the one that it would declare.
+func Mentions(a alerting.Act, acts []alerting.Act) []string {
 	all := []string{a.Incident}
 	switch a.Kind {
 	case alerting.Approve, alerting.Reject:
-		asked, _ := b.askedFor(a.Other)
+		asked, _ := askedFor(acts, a.Other)
 		all = append(all, asked.Incident)
 	case alerting.Merge:
 		all = append(all, a.Other)
@@ -325,6 +325,9 @@ func Echoes(w World, before, after Book, acts []alerting.Act, roots map[string]*
 // about, or if minutes have been decided meanwhile for which it was to count: then it is to be
 // taken anew.
 func (o Outcome) Standing(w World, before, now Book) (Book, bool) {
+	if slices.ContainsFunc(o.Acts, isAsking) { // which is remembered beside the incidents
+		return Book{}, false
+	}
 	touched, ok := touchedSince(before, now)
 	for grown := ok && len(touched) > 0; grown; {
 		grown = widen(touched, before) || widen(touched, now)

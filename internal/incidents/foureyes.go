@@ -42,13 +42,13 @@ func (r *request) ask() error {
 	return nil
 }
 
-// askedFor returns what was asked for by a key and is remembered.
-func (b Book) askedFor(key string) (alerting.Act, bool) {
-	n := slices.IndexFunc(b.acts, func(a alerting.Act) bool { return a.Kind == alerting.Asked && a.Key == key })
+// askedFor returns what was asked for by a key, of acts that are remembered.
+func askedFor(acts []alerting.Act, key string) (alerting.Act, bool) {
+	n := slices.IndexFunc(acts, func(a alerting.Act) bool { return a.Kind == alerting.Asked && a.Key == key })
 	if n < 0 {
 		return alerting.Act{}, false
 	}
-	return b.acts[n], true
+	return acts[n], true
 }
 
 // decide takes an approval or a rejection of what waits. An approval writes the act that was asked
@@ -57,7 +57,7 @@ func (r *request) decide() (known bool, err error) {
 	if slices.ContainsFunc(r.acts, func(a alerting.Act) bool { return a.Key == r.act.Key }) {
 		return true, nil
 	}
-	asked, ok := r.askedFor(r.act.Other)
+	asked, ok := askedFor(r.acts, r.act.Other)
 	if err := r.mayDecide(asked, ok); err != nil {
 		return false, err
 	}

@@ -106,8 +106,8 @@ func TestFourEyes(t *testing.T) {
 	}
 }
 
-// inForce reports whether a permit lets the service pass, or its incident is classed as it was asked
-// for.
+// inForce reports whether a permit lets the service pass, or its incident is classed as it was
+// asked for.
 func inForce(b Book, now time.Time) bool {
 	v := alerting.Verdict{SLO: "shop/a"}.At(now, nil, b.Acts())
 	i, _ := b.Find("shop/a/page")

@@ -128,8 +128,8 @@ func asksTo(a alerting.Act) Text {
 // AsksTo says the same, in plain words.
 func AsksTo(a alerting.Act) string { return asksTo(a).String() }
 
-// ApproveBy is the command that approves what was asked for by a key. A key that a shell might take
-// for something else is left for the person to look up.
+// ApproveBy returns the command that approves what was asked for by a key. A key that a shell might
+// take for something else is left for the person to look up.
 func ApproveBy(key string) string {
 	odd := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._/:@-", r)

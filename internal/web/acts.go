@@ -23,7 +23,7 @@ import (
 var humanActs = []alerting.ActKind{
 	alerting.Acknowledge, alerting.Silence, alerting.Escalate, alerting.Remark, alerting.Mitigated, alerting.Undo,
 	alerting.Classify, alerting.Worked, alerting.Declare, alerting.Close, alerting.Merge, alerting.Split,
-	alerting.Override, alerting.Exempt,
+	alerting.Override, alerting.Exempt, alerting.Approve, alerting.Reject,
 }
 
 // viaWeb is how an act came that was done by a form on a page.
@@ -146,14 +146,14 @@ func (s *server) do(ctx context.Context, c caller, a api.Act) (api.Act, error) {
 
 // allow returns nil if a caller may do an act, else why not.
 func (s *server) allow(ctx context.Context, c caller, a api.Act) error {
-	var undone api.Act
-	if a.Kind == alerting.Undo {
+	var on api.Act // what it takes back, or decides on
+	if slices.Contains([]alerting.ActKind{alerting.Undo, alerting.Approve, alerting.Reject}, a.Kind) {
 		var err error
-		if undone, _, err = s.Archive.Act(ctx, a.Other); err != nil {
+		if on, _, err = s.Archive.Act(ctx, a.Other); err != nil {
 			return err
 		}
 	}
-	return c.may(rightFor(a, undone.Kind), servicesOf(a, undone)...)
+	return c.may(rightFor(a, on.Kind), servicesOf(a, on)...)
 }
 
 // showable reports whether everything that an act says can be shown as it is. Only its text may

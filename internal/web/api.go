@@ -102,6 +102,9 @@ func (s *jsonAPI) routes(mux *http.ServeMux) {
 	handle("incidents", s.apiIncidents)
 	handle("incidents/{id...}", s.apiIncident)
 	handle("acts", s.apiActs)
+	handle("approvals", func(*http.Request) (any, error) {
+		return append([]api.Act{}, s.Source.Snapshot().Waiting(s.Now())...), nil
+	})
 	handle("postmortems", s.apiPostmortems)
 	handle("reports", s.apiReports)
 	handle("reports/{name}/{period}", s.apiReport)
@@ -361,7 +364,7 @@ func (s *jsonAPI) apiStatus(r *http.Request) (any, error) {
 	healthy, sentence := s.health()
 	st := api.Status{
 		Version: s.Version, Healthy: healthy, Health: sentence, Tick: toTick(seen.Last),
-		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Paging: s.Paging(), Reload: s.Reloaded(), Audit: s.Audit(),
+		SLOs: len(seen.Budgets), Open: seen.Open.Len(), Waiting: len(seen.Waiting(s.Now())), Paging: s.Paging(), Reload: s.Reloaded(), Audit: s.Audit(),
 	}
 	if seen.Standby {
 		st.Standby = &api.Standby{AsOf: api.TimeOrNull(seen.Last.At), Age: max(s.Now().Sub(seen.Last.At), 0).Seconds(), Why: s.WaitsFor()}

@@ -263,12 +263,8 @@ func (s *site) postIncident(w http.ResponseWriter, r *http.Request) {
 
 // readForm returns the act that a form asks for, and who asks.
 func (s *site) readForm(r *http.Request) (a api.Act, c caller, err error) {
-	if err := r.ParseForm(); err != nil {
-		return a, c, badRequest("The form cannot be read.")
-	}
-	c, known := s.callerOf(r, r.PostForm.Get("token"))
-	if !known {
-		return a, c, errForbidden
+	if c, err = formCaller(s.server, r); err != nil {
+		return a, c, err
 	}
 	a = api.Act{
 		Kind: alerting.ActKind(r.PostForm.Get("act")), By: strings.TrimSpace(r.PostForm.Get("by")), Via: viaWeb, Incident: r.PathValue("id"),
@@ -276,9 +272,6 @@ func (s *site) readForm(r *http.Request) (a api.Act, c caller, err error) {
 	}
 	if !slices.Contains(formActs, a.Kind) {
 		return a, c, badRequest(incidents.NotAnAct, clip(string(a.Kind)))
-	}
-	if a.By == "" {
-		return a, c, badRequest("Say who you are: the name is empty. Go back and fill it in.")
 	}
 	if _, err := s.findIncident(r.Context(), a.Incident); err != nil {
 		return a, c, err

@@ -293,6 +293,14 @@ func (s *site) auditPage(r *http.Request) (string, page, error) {
 		if a.Who != "" {
 			who = a.Who + ", " + who
 		}
+		switch {
+		case a.Kind == alerting.Asked:
+			saying = "asks to " + sentences.AsksTo(a) + ": " + a.Text
+		case a.ApprovedBy != "":
+			saying += " (approved by " + a.ApprovedBy + ")"
+		case a.Other != "" && a.Asks != "":
+			saying = strings.TrimSpace("what was asked for by the key " + a.Other + " " + a.Text)
+		}
 		if a.Damaged {
 			saying = sentences.Sentence(sentences.DamagedAct) + "."
 		}
@@ -314,7 +322,7 @@ func (s *site) auditPage(r *http.Request) (string, page, error) {
 
 // actKinds are the kinds of act that a filter offers.
 var actKinds = choices([]string{
-	"acknowledge", "silence", "escalate", "remark", "mitigated", "merge", "split", "declare", "close", "override", "exempt", "change", "experiment", "undo", "work", "config", "classify",
+	"acknowledge", "silence", "escalate", "remark", "mitigated", "merge", "split", "declare", "close", "override", "exempt", "change", "experiment", "undo", "work", "config", "classify", "ask", "approve", "reject",
 })
 
 // shownDead is how many dead letters a page lists.
@@ -353,6 +361,10 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 		{"Messages that wait", messages.waiting},
 		{"Messages given up", messages.given},
 	}}
+	if n := len(s.Source.Snapshot().Waiting(now)); n > 0 {
+		v.Facts = append(v.Facts, fact{"Wait for approval", figure{figures.Count(n), "by a second person"}})
+		v.Parts = append(v.Parts, part{Heading: "What waits for approval", ID: "approvals", More: link(s.prefix+"/approvals", "See and decide")})
+	}
 	if a := s.Audit(); a != nil {
 		v.Facts = append(v.Facts, fact{"Log of acts", auditInWords(a)})
 		if len(a.Faults) > 0 {

@@ -47,7 +47,7 @@ func newPages(prefix string) *pages {
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))
 	p := &pages{byName: map[string]*template.Template{}, markdown: newMarkdown()}
-	for _, name := range []string{"overview", "service", "slo", "incident", "list", "report", "document", "file", "error", "out"} {
+	for _, name := range []string{"overview", "service", "slo", "incident", "approvals", "list", "report", "document", "file", "error", "out"} {
 		p.byName[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return p
@@ -98,6 +98,8 @@ func (s *site) routes(mux *http.ServeMux) {
 	handle("/actions", s.actionsPage)
 	handle("/status", s.statusPage)
 	handle("/audit", s.auditPage)
+	handle("/approvals", approvals{s}.page)
+	mux.Handle("POST /approvals", http.NewCrossOriginProtection().Handler(http.HandlerFunc(approvals{s}.post)))
 	static, _ := fs.Sub(files, "templates")
 	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=300")

@@ -266,7 +266,7 @@ func rightFor(a api.Act, undone alerting.ActKind) Right {
 		kind = undone
 	}
 	switch kind {
-	case alerting.Override, alerting.Exempt, alerting.Classify:
+	case alerting.Override, alerting.Exempt, alerting.Classify, alerting.Approve, alerting.Reject:
 		return MayOverride
 	case alerting.Changed, alerting.Experiment:
 		return MayChange
@@ -274,8 +274,8 @@ func rightFor(a api.Act, undone alerting.ActKind) Right {
 	return MayAct
 }
 
-// servicesOf lists the services that acts are about: one, and the one that it takes back; "" is none
-// by name.
+// servicesOf lists the services that acts are about: one, and the one that it takes back or decides
+// on; "" is none by name.
 func servicesOf(acts ...api.Act) (all []string) {
 	for _, a := range acts {
 		all = append(all, namedIn(a)...)

@@ -122,7 +122,7 @@ func (f message) deed(a alerting.Act) deed {
 	case alerting.Classify:
 		d = deed{icon: "🗂️", head: "Classed by"}
 	case alerting.Asked:
-		d = deed{icon: "⏳", head: "Approval asked for by"}
+		d = deed{icon: "⏳", head: "Asked for by"}
 	case alerting.Reject:
 		d = deed{icon: "🚫", head: "Rejected by"}
 	case alerting.Merge:

@@ -93,7 +93,7 @@ func (h Composer) howToApprove(a alerting.Act) string {
 	if h.Origin.URL == "" {
 		return command + "."
 	}
-	return command + ", or on " + link(h.Origin.URL+"/approvals", "the page of what waits") + "."
+	return command + ", or on " + link(h.Origin.URL+"/approvals", "this page") + "."
 }
 
 // abort tells that an experiment has to end.

@@ -200,7 +200,9 @@ func TestMessagesReadWell(t *testing.T) {
 		"somebody overrides the policy": func(*testing.T) []outbox.Entry {
 			return composer.Permit(incidents.Permit{Act: alerting.Act{Key: "k1", Kind: alerting.Override, Service: "checkout", By: "ana", Text: "the fix of the fix", At: monday, Until: monday.Add(time.Hour)}, Now: monday}, "")
 		},
-		"an override is asked for": func(*testing.T) []outbox.Entry { return composer.Permit(incidents.Permit{Act: askedFor(), Now: monday}, "") },
+		"an override is asked for": func(*testing.T) []outbox.Entry {
+			return composer.Permit(incidents.Permit{Act: askedFor(), Now: monday}, "")
+		},
 		"the override is approved": func(*testing.T) []outbox.Entry {
 			done := askedFor()
 			done.Key, done.Kind, done.Asks, done.ApprovedBy = "yes@k1", alerting.Override, "", "ben"
