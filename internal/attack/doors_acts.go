@@ -210,7 +210,31 @@ func rightProbes() (all []probe) {
 			return oneOf(a, http.StatusForbidden)
 		}})
 	}
-	return append(all, probe{door: "rights", name: "nobody takes back what takes more than their right", try: undoOthers})
+	return append(all,
+		probe{door: "rights", name: "nobody takes back what takes more than their right", try: undoOthers},
+		probe{door: "rights", name: "nobody takes back a change of another service under the name of their own", try: undoElsewhere},
+	)
+}
+
+// undoElsewhere takes a change of the bank back by a token for the shop, which says that it is
+// about the shop.
+func undoElsewhere(ctx context.Context, c *camp) error {
+	own, err := c.castle(ctx, "bank")
+	if err != nil {
+		return err
+	}
+	const key = "a change of the bank"
+	a, err := own.do(ctx, headToken, "/api/v1/changes", map[string]any{"key": key, "service": "bank", "version": "1", "by": "Ada"})
+	if err == nil {
+		err = oneOf(a, 200)
+	}
+	if err == nil {
+		a, err = own.do(ctx, ciToken, "/api/v1/acts", map[string]any{"kind": "undo", "other": key, "service": "shop", "by": "Ben"})
+	}
+	if err != nil {
+		return err
+	}
+	return oneOf(a, http.StatusForbidden)
 }
 
 func undoOthers(ctx context.Context, c *camp) error {

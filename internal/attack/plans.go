@@ -31,18 +31,20 @@ const (
 	readerToken   = "canary-token-to-read-0006"
 	webhookSecret = "canary-webhook-secret-0007"
 	password      = "canary-password-0008"
+	deputyToken   = "canary-token-of-deputy-0009"
+	shopToken     = "canary-token-of-shop-0010"
 )
 
 // passwordHash is the bcrypt hash of the password, of the least cost there is.
 const passwordHash = "$2a$04$6yDo.W4mJHAkU/4i87lq9.N3VDDXh3lXn39H2m2h7T9fAVEMC7Dpy"
 
 // canaries are what must be found nowhere.
-var canaries = []string{botToken, signingSecret, ciToken, oncallToken, headToken, readerToken, webhookSecret, password}
+var canaries = []string{botToken, signingSecret, ciToken, oncallToken, headToken, readerToken, webhookSecret, password, deputyToken, shopToken}
 
 // secretFiles are the secrets as files of a castle.
 var secretFiles = map[string]string{
 	"secrets/bot": botToken, "secrets/signing": signingSecret, "secrets/ci": ciToken, "secrets/oncall": oncallToken, "secrets/head": headToken,
-	"secrets/reader": readerToken, "secrets/webhook": webhookSecret,
+	"secrets/reader": readerToken, "secrets/webhook": webhookSecret, "secrets/deputy": deputyToken, "secrets/shop": shopToken,
 }
 
 const bankConfig = `
@@ -93,6 +95,11 @@ var plans = map[string]plan{
 		flags:   []string{"--web.config.file=web.yaml"},
 		prepare: guardVault,
 	},
+	// pair asks for two people where one could do harm.
+	"pair": {files: merged(secretFiles, map[string]string{
+		"slowburn.yaml":  strings.Replace(strings.Replace(bankConfig, "policy: {", "policy: {four_eyes: [override, exempt, classify], ", 1), "postmortems: {path: postmortems/}\n", "", 1) + "    - {name: deputy, file: secrets/deputy, may: [read, override]}\n    - {name: shop, file: secrets/shop, may: [override], services: [shop]}\n",
+		"slos/shop.yaml": bankSLOs, "corrections/none.yaml": "version: slowburn/v1\ncorrections: []\n",
+	})},
 	// bare has nothing configured that proves who somebody is.
 	"bare": {files: map[string]string{"slowburn.yaml": `prometheus: {url: "$PROMETHEUS"}` + "\nslos: [slos/]\n", "slos/shop.yaml": bankSLOs}},
 	// siege reads from servers that do harm, beside one that works.

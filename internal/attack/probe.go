@@ -29,7 +29,7 @@ func (s skip) Error() string { return string(s) }
 // come last at theirs.
 func allProbes() (all []probe) {
 	for _, door := range [][]probe{
-		readProbes(), pathProbes(), hostProbes(), proofProbes(), originProbes(), bodyProbes(), keyProbes(), rightProbes(), textProbes(), slackProbes(), slackTextProbes(),
+		readProbes(), pathProbes(), hostProbes(), proofProbes(), originProbes(), bodyProbes(), keyProbes(), rightProbes(), pairProbes(), textProbes(), slackProbes(), slackTextProbes(),
 		yamlProbes(), promqlProbes(), fileProbes(), secretProbes(), startProbes(), serverProbes(), logProbes(), wireProbes(), crowdProbes(), guessProbes(),
 	} {
 		all = append(all, door...)
