@@ -127,7 +127,7 @@ func (f message) root() Body {
 	b.Blocks = append(b.Blocks, header(icons[f.State()]+" "+plain(f.Title(), 140)), section(f.firstScreen(b.Mention)))
 	b.Blocks = append(b.Blocks, f.controls()...)
 	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
-	b.Blocks = append(b.Blocks, sectionIf(also(f.Others, f.More))...)
+	b.Blocks = append(b.Blocks, sectionIf(also(f.Event.Rule, f.Others, f.More))...)
 	if c, ok := chart(shareChart(f.Notification)); ok {
 		b.Blocks = append(b.Blocks, c)
 	}
