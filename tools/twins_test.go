@@ -25,6 +25,7 @@ var little = strings.Fields("a about all an and any are as at be been but by can
 // saidTwice are clauses that stand in several packages all the same, and why.
 var saidTwice = map[string]string{
 	"password which everybody would see": "one is about the database, the other about links",
+	"seen for the first time":            "a problem of a mark, and a problem of the data",
 }
 
 // notSaid are packages whose words no user of the product reads.

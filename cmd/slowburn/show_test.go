@@ -24,7 +24,7 @@ func TestAnIncidentIsShownWithItsEvidence(t *testing.T) {
 	data, _ := json.Marshal(i)
 	out, errs := runAgainst(t, daemonOf(t, string(data)), "incidents", "show", "x")
 	for _, want := range []string{
-		"\nWhat burns\n", "\nWhat changed (correlated, not proven to be the cause)\n  deploy checkout v2.4.1", "https://ci.example.org/812",
+		"\nWhat burns\n", "\nWhat changed. Correlated in time, not proven to be the cause.\n  deploy checkout v2.4.1", "https://ci.example.org/812",
 		"\nTraces\n  4bf92f35 payments\n", "\nNot known\n  golden signals: Prometheus timed out", "\nSlack: https://slack.example.org/p1\n",
 	} {
 		if !strings.Contains(out, want) {

@@ -143,7 +143,7 @@ func TestChangesAreListed(t *testing.T) {
 		Change: &alerting.Change{Kind: "deploy", Title: "v1 " + hostile, Version: "v1", Link: "javascript:alert(1)", Start: now.Add(-time.Hour)},
 	}
 	body := string(links{}.changeTable([]engine.MeasuredChange{{Act: change, Costs: []alerting.Cost{{Change: change, SLO: "checkout/availability", Excess: 5, Budget: alerting.Account{Allowed: 100}, Known: true}}}}).HTML())
-	if !strings.Contains(body, "5.0 %") || !strings.Contains(body, "Correlated, not proven") || strings.Contains(body, "javascript:") || strings.Contains(body, "<img") {
+	if !strings.Contains(body, "5.0 %") || !strings.Contains(body, "Correlated in time, not proven") || strings.Contains(body, "javascript:") || strings.Contains(body, "<img") {
 		t.Errorf("the change is listed as:\n%s", body)
 	}
 }
