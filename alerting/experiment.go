@@ -55,6 +55,7 @@ func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
 		return refuse(v.Budget.LeftText()+" of the error budget is left: after "+figures.Basis(spend)+
 			" it would be below "+figures.Basis(limits.CautionBelow)+", the line of caution.", "A smaller experiment, or more budget.")
 	}
+	v.Reason = "The experiment may spend " + figures.Basis(spend) + " of the error budget, of which " + v.Budget.LeftText() + " is left. Nothing burns, and no other experiment runs."
 	return v
 }
 

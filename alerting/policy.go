@@ -26,6 +26,9 @@ type Policy struct {
 	// approves them, and ApproveWithin is how long they wait for that; zero is as by default.
 	FourEyes      []ActKind
 	ApproveWithin time.Duration
+	// OpenPage is what an open page makes of the gate, however much budget is left: GateCaution,
+	// GateFrozen, or "" for nothing.
+	OpenPage Gate
 }
 
 // LongestExemption is how long an exemption lasts at most, unless the policy says something else.
@@ -42,9 +45,10 @@ type Limits struct {
 }
 
 // DefaultPolicy is: caution below a quarter of the budget, freeze when it is overspent, both until
-// 5 % more are left, a postmortem for an incident above 20 % of four weeks' budget.
+// 5 % more are left, a postmortem for an incident above 20 % of four weeks' budget, and caution
+// while a page is open.
 func DefaultPolicy() Policy {
-	return Policy{Limits: Limits{CautionBelow: 2500, FreezeBelow: 0, Thaw: 500}, PostmortemAt: 2000, StaleAfter: 15 * time.Minute, ExemptAtMost: LongestExemption}
+	return Policy{Limits: Limits{CautionBelow: 2500, FreezeBelow: 0, Thaw: 500}, PostmortemAt: 2000, StaleAfter: 15 * time.Minute, ExemptAtMost: LongestExemption, OpenPage: GateCaution}
 }
 
 // Of returns the limits that a service is under.
@@ -217,6 +221,19 @@ func (v *Verdict) judgeBudget(in Input, st State) {
 		v.Reason += "; " + v.Budget.KnownText() + " of the minutes are known"
 	}
 	v.Reason += "."
+	v.burns(in.Policy.OpenPage, st.Burn)
+}
+
+// burns lets a page that is open hold releases back, if the budget does not do so more already. The
+// state of the budget's own is not touched: when the page is over, it counts again.
+func (v *Verdict) burns(as Gate, open *Open) {
+	if as == "" || open == nil || open.loud() != Page || v.Gate == GateFrozen || v.Gate == as {
+		return
+	}
+	since := max(open.Opened, open.Paged).End()
+	v.Gate, v.Go, v.Since = as, false, since
+	v.Reason = "A page is open since " + figures.UTC(since) + "; " + v.Reason
+	v.Clears, v.ClearsAt = "The page is resolved.", time.Time{}
 }
 
 // clears says what opens a gate again.

@@ -35,6 +35,37 @@ func (in Input) at(m budget.Minute) State {
 	return st
 }
 
+// TestAnOpenPageHoldsReleasesBack: a budget that is nearly whole lets nothing pass as usual while it
+// burns fast enough to wake somebody, unless the policy says so.
+func TestAnOpenPageHoldsReleasesBack(t *testing.T) {
+	in := weekly(t, 0)
+	at := start + 2*1440
+	burning := State{Through: at, Burn: &Open{Rule: RulePage, Severity: Page, Opened: at - 10}}
+	for name, c := range map[string]struct {
+		policy Gate
+		change func(*State)
+		want   Gate
+		reason string
+	}{
+		"by default it asks for caution":         {GateCaution, func(*State) {}, GateCaution, "A page is open since "},
+		"a policy may freeze":                    {GateFrozen, func(*State) {}, GateFrozen, "A page is open since "},
+		"or look at the budget only":             {"", func(*State) {}, GateOpen, "100 % of the error budget"},
+		"a ticket holds nothing back":            {GateCaution, func(s *State) { s.Burn.Severity = Ticket }, GateOpen, "100 % of the error budget"},
+		"nor a page that somebody made a ticket": {GateCaution, func(s *State) { s.Burn.Set = Ticket }, GateOpen, "100 % of the error budget"},
+		"nor one that is over":                   {GateCaution, func(s *State) { s.Burn = nil }, GateOpen, "100 % of the error budget"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := burning.clone()
+			c.change(&st)
+			in.Policy.OpenPage = c.policy
+			v := Judge(in, st, nil, at.Time())
+			if v.Gate != c.want || v.Go != (c.want == GateOpen) || !strings.HasPrefix(v.Reason, c.reason) {
+				t.Errorf("%s, %v: %s", v.Gate, v.Go, v.Reason)
+			}
+		})
+	}
+}
+
 func TestAGateFreezesAndThawsOnce(t *testing.T) {
 	in := weekly(t, 1120)
 	_, events := Advance(in, State{Through: start - 60}, in.Ledger.End())

@@ -51,6 +51,9 @@ func (c *gateCmd) Run(e *env) error {
 	if err := c.get(e, path, query, &g); err != nil {
 		return cannotFindOut(err) // a service that nobody knows is no reason to release, and none not to
 	}
+	if c.Experiment {
+		g.Meaning = "" // that is about releases
+	}
 	if err := c.print(e, g, func() error { return printGate(e, g) }); err != nil {
 		return err
 	}
@@ -103,7 +106,7 @@ func printGate(e *env, g api.Gate) error {
 		state += ", " + answer
 	}
 	fmt.Fprintf(e.out, "%s: %s\n%s\n", cmp.Or(g.SLO, g.Service), state, g.Reason)
-	if g.Go || g.State != "open" { // an open gate may still be closed to an experiment
+	if g.Meaning != "" && (g.Go || g.State != "open") { // an open gate may still be closed to an experiment
 		fmt.Fprintln(e.out, g.Meaning)
 	}
 	if g.Since != nil {

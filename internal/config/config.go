@@ -436,6 +436,12 @@ func (c *Config) readPolicy(v strictyaml.Value) {
 	c.Policy = p
 	readLimits(o, &p.Limits)
 	readShare(o.Get("postmortem_at"), &p.PostmortemAt)
+	switch choice, _ := o.Get("open_page").OneOf(policyKeys.Choices("open_page")...); choice {
+	case openPageFreeze:
+		p.OpenPage = alerting.GateFrozen
+	case openPageIgnore:
+		p.OpenPage = ""
+	}
 	if d, ok := o.Get("stale_after").Duration(); ok {
 		p.StaleAfter = d
 	}

@@ -16,6 +16,12 @@ import (
 // maxEntries bounds every list of the configuration.
 const maxEntries = 1000
 
+// What policy.open_page may be beside caution.
+const (
+	openPageFreeze = "freeze"
+	openPageIgnore = "ignore"
+)
+
 // The keys of slowburn.yaml, map by map. The reader, the JSON Schema and docs/configuration.md have
 // them from here.
 var (
@@ -127,6 +133,7 @@ var (
 		schema.May("freeze_below", freezeKey().Standard("0%")),
 		schema.May("thaw_margin", thawKey().Standard("5%")),
 		schema.May("postmortem_at", file.PercentKey("An incident that took more of a four-week budget needs a postmortem.").Standard("20%")),
+		schema.May("open_page", schema.Choice("What an open page makes of the gate, however much budget is left.", string(alerting.GateCaution), openPageFreeze, openPageIgnore).Standard(string(alerting.GateCaution))),
 		schema.May("stale_after", schema.Ref("duration", "How old the newest data may be; after that the verdict is unknown.").Standard("15m")),
 		schema.May("exempt_at_most", schema.Ref("duration", "How long an exemption may last.").Standard(slo.ShortDuration(alerting.LongestExemption))),
 		schema.May("four_eyes", schema.List("Acts that take effect only when a second person has approved them, who proves another identity.", maxEntries, schema.Choice("", fourEyesKinds...)).Or("none")),

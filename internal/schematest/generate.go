@@ -418,7 +418,7 @@ func (r Rand) Config() *Node {
 		return n.With("caution_below", r.maybeOf(50, "25%", "30.5 %")).With("freeze_below", r.maybeOf(50, "0%", "10%")).With("thaw_margin", r.maybeOf(50, "5%", "0%"))
 	}
 	policy := func() *Node {
-		return limits(Map()).With("postmortem_at", r.maybeOf(50, "20%")).With("stale_after", r.maybeOf(50, "15m")).
+		return limits(Map()).With("postmortem_at", r.maybeOf(50, "20%")).With("stale_after", r.maybeOf(50, "15m")).With("open_page", r.maybeOf(50, "caution", "freeze", "ignore")).
 			With("four_eyes", r.some(0, "override", "exempt", "classify")).With("approve_within", r.maybeOf(50, "24h")).
 			With("notify", r.maybe(50, func() *Node {
 				return Map().With("channel", r.maybeOf(50, `"#b"`)).With("mention", r.some(0, "'<!here>'", "'<@U0123>'"))
