@@ -252,17 +252,20 @@ func (w *walk) stepBurn(m, from budget.Minute) {
 		w.tryOpen(m)
 	case w.Burn.Severity == Ticket && w.tryPage(m):
 	case w.tryResolve(m):
-	case w.quiet(m) != (w.Burn.Burning.Stopped > 0):
-		w.turn(m)
+	case stops{w}.quiet(m) != (w.Burn.Burning.Stopped > 0):
+		stops{w}.turn(m)
 	case w.Burn.updateDue(from, m):
 		w.emitBurn(m, Updated, StillBurning)
 	}
 }
 
+// stops is a walk that looks whether what burns has stopped, and when it will be over.
+type stops struct{ *walk }
+
 // quiet reports whether the burn has stopped, as far as one can see at m: no minute of the shortest
-// window belongs to it, all of them are known, and so much was answered that at the rate of the burn
-// some would have failed.
-func (w *walk) quiet(m budget.Minute) bool {
+// window belongs to it, all of them are known, and so much was answered that at the rate of the
+// burn some would have failed.
+func (w stops) quiet(m budget.Minute) bool {
 	b, short := w.Burn.Burning, budget.Minutes(w.Spec.Alerts.Shortest())
 	if m-b.Last < short || w.Ledger.Sum(m+1-short, m+1).Known < int(short) {
 		return false
@@ -272,7 +275,7 @@ func (w *walk) quiet(m budget.Minute) bool {
 }
 
 // turn tells that the errors have stopped, or that they are back.
-func (w *walk) turn(m budget.Minute) {
+func (w stops) turn(m budget.Minute) {
 	b := &w.Burn.Burning
 	if b.Stopped > 0 {
 		b.Stopped = 0
@@ -285,7 +288,7 @@ func (w *walk) turn(m budget.Minute) {
 
 // closes returns about when the burn is over if nothing more fails: when the last bad minute has
 // left the short window of every pair whose long one still burns.
-func (w *walk) closes(m budget.Minute) budget.Minute {
+func (w stops) closes(m budget.Minute) budget.Minute {
 	pairs, at := w.Spec.Alerts.Page, m+1
 	if w.Burn.Severity == Ticket {
 		pairs = w.Spec.Alerts.Ticket
@@ -621,7 +624,7 @@ func (w *walk) emitBurn(m budget.Minute, kind Kind, reason Reason) {
 func (w *walk) tell(m budget.Minute, e Event) {
 	burning := w.Burn.Burning
 	if burning.Stopped > 0 && e.Kind != Resolved {
-		burning.Closes = w.closes(m)
+		burning.Closes = stops{w}.closes(m)
 	}
 	e.Burn = &burning
 	w.Burn.Told = m

@@ -35,8 +35,8 @@ func (in Input) at(m budget.Minute) State {
 	return st
 }
 
-// TestAnOpenPageHoldsReleasesBack: a budget that is nearly whole lets nothing pass as usual while it
-// burns fast enough to wake somebody, unless the policy says so.
+// TestAnOpenPageHoldsReleasesBack: a budget that is nearly whole lets nothing pass as usual while
+// it burns fast enough to wake somebody, unless the policy says so.
 func TestAnOpenPageHoldsReleasesBack(t *testing.T) {
 	in := weekly(t, 0)
 	at := start + 2*1440

@@ -77,7 +77,7 @@ func pairProbes() (all []probe) {
 	)
 }
 
-// waits has the head ask for an override, and returns its key.
+// waits asks for an override as the head, and returns its key.
 func waits(ctx context.Context, c *camp, key string) (*castle, string, error) {
 	own, err := c.castle(ctx, "pair")
 	if err != nil {

@@ -86,7 +86,7 @@ func TestAnEventReadsTheSameEverywhere(t *testing.T) {
 					short = f.Summary()
 				}
 				if kind == "slack" && f.Headlined() && f.Incident.Open { // it puts first what comes first, and is cut
-					short, full = f.Title(), append(f.Screen(), f.Account()...)
+					short, full = f.Headline().Title(), append(f.Headline().Screen(), f.Account()...)
 				}
 				if strings.Contains(text, short) {
 					told[kind+" in short"]++

@@ -321,7 +321,7 @@ func (b Book) alone(w World, on Budget, event alerting.Event, i alerting.Inciden
 		Silenced: b.silenced(event, i), Standings: f.Standings,
 	}
 	if i.Last.Burn != nil {
-		t.Trail, t.Failing, t.Since = trail(on.Ledger, i, at), Failing(on.Ledger, i, at), b.changesSince(i)
+		t.Trail, t.Failing, t.Since = trail(on.Ledger, i, at), Failing(on.Ledger, i, at), changesSince(b.acts, i)
 	}
 	if event.Rule == alerting.RulePolicy {
 		t.Gate, t.Notify = b.verdictAt(on.Input, event), on.Policy.Notify
@@ -364,12 +364,12 @@ const maxSince = 3
 
 // changesSince lists the newest changes that concern an incident's budget and began after its
 // onset, oldest first. It looks only at what was recorded since.
-func (b Book) changesSince(i alerting.Incident) (all []alerting.Act) {
-	first := len(b.acts)
-	for first > 0 && !b.acts[first-1].Received.Before(i.Onset) {
+func changesSince(acts []alerting.Act, i alerting.Incident) (all []alerting.Act) {
+	first := len(acts)
+	for first > 0 && !acts[first-1].Received.Before(i.Onset) {
 		first--
 	}
-	for _, a := range alerting.InForce(b.acts[first:], i.Last.Time().Add(slo.Day)) {
+	for _, a := range alerting.InForce(acts[first:], i.Last.Time().Add(slo.Day)) {
 		if c := a.Change; c != nil && a.Kind == alerting.Changed && a.Concerns(i.SLO) && c.Start.After(i.Onset) && (i.Open || !c.Start.After(i.Resolved)) {
 			all = append(all, a)
 		}

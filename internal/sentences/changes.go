@@ -8,7 +8,7 @@ import (
 // Correlated stands beside whatever was found to happen at the same time.
 const Correlated = "Correlated in time, not proven to be the cause."
 
-// Correlation is [Correlated] within a sentence.
+// Correlation returns [Correlated] as it stands within a sentence.
 func Correlation() string { return problem(say(Correlated)) }
 
 // AfterChange says what is counted after a change, beside a list of changes.

@@ -27,7 +27,7 @@ func Allows(g alerting.Gate) string {
 	return "Nobody can say how much budget is left, and unknown is not go."
 }
 
-// Answer is what a gate answers to whoever asks whether to release, in a word or two.
+// Answer says whether to release, in a word or two, as a gate answers it.
 func Answer(passes bool, g alerting.Gate) string {
 	switch {
 	case passes:
@@ -47,7 +47,7 @@ const Clears = "What clears it:"
 // SLO. It is without the reason, which is the person's.
 func Permit(a alerting.Act) Text { return say(permit(a), ".") }
 
-// Permitted is [Permit] with the reason.
+// Permitted says what [Permit] says, with the reason.
 func Permitted(a alerting.Act) Text { return say(permit(a), ": ", foreign(a.Text)) }
 
 func permit(a alerting.Act) Text {

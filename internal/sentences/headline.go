@@ -22,14 +22,26 @@ type Failing struct {
 	Usual budget.Sum // the hour before the onset; zero where too little is known of it
 }
 
-// Headline says what is the matter in one sentence without its full stop, in the order in which it
-// matters: what fails for users and how much of it, since when, what usually fails; what changed
-// before; when the budget is gone, at which burn rate. It is [Facts.Summary] of what burns.
-func (f Facts) Headline() string { return f.headline(0) }
+// Headline tells the event in users' terms: what burns, or has burned until it recovered
+// ([Facts.Headlined]).
+type Headline struct{ Facts }
 
-// headline leaves out what does not fit into so many characters, the suspected change first; 0 is
-// any number of them.
-func (f Facts) headline(room int) string {
+// Headline returns the telling of the event in users' terms.
+func (f Facts) Headline() Headline { return Headline{f} }
+
+// Within says what is the matter in one sentence without its full stop, in the order in which it
+// matters: what fails for users and how much of it, since when, what usually fails; what changed
+// before; when the budget is gone, at which burn rate. It leaves out what does not fit into so many
+// characters, the suspected change first; 0 is any number of them.
+func (f Headline) Within(room int) string {
+	switch {
+	case !f.Headlined():
+		return string(f.Event.SLO) + " " + f.Predicate()
+	case !f.Incident.Open:
+		return Was(f.Incident, f.Spec)
+	case f.Stopped():
+		return ErrorsStopped + " " + f.stops() + ": " + f.Spec.SLI.Noun() + " on " + Place(f.Event.SLO)
+	}
 	full := f.Symptom() + f.sinceWhen()
 	rest := []string{f.suspicion(), f.exhaustion()}
 	for drop := 0; ; drop++ {
@@ -59,7 +71,7 @@ func (f Facts) Stopped() bool {
 }
 
 // stops says since when the errors have stopped, and about when the incident closes if it stays so.
-func (f Facts) stops() string {
+func (f Headline) stops() string {
 	b := f.Incident.Last.Burn
 	s := f.clock(b.Stopped.Time())
 	if b.Closes > 0 {
@@ -68,8 +80,8 @@ func (f Facts) stops() string {
 	return s
 }
 
-// Title is the symptom, or that it has stopped: what stands above everything else.
-func (f Facts) Title() string {
+// Title returns what stands above everything else: the symptom, or that it has stopped.
+func (f Headline) Title() string {
 	if f.Stopped() {
 		return ErrorsStopped + ": " + f.Spec.SLI.Noun() + " on " + Place(f.Event.SLO)
 	}
@@ -78,7 +90,7 @@ func (f Facts) Title() string {
 
 // Symptom says what users feel, and how many of them: "99 % of card payments on checkout /pay
 // fail". Without a figure it is what they felt, or feel.
-func (f Facts) Symptom() string {
+func (f Headline) Symptom() string {
 	what := f.of() + " on " + Place(f.Event.SLO)
 	now, _, soFar := f.failing()
 	if now.Bad == 0 { // unknown, or none at the moment, which proves nothing yet
@@ -92,7 +104,7 @@ func (f Facts) Symptom() string {
 }
 
 // of returns what fails, many of it: "card payments" if nearly all of it is in one value.
-func (f Facts) of() string {
+func (f Headline) of() string {
 	c, ok := f.contributor()
 	if !ok {
 		return f.Spec.SLI.Noun()
@@ -101,7 +113,7 @@ func (f Facts) of() string {
 }
 
 // mostly names the value that most of it is in, where its own share is not known of this time.
-func (f Facts) mostly() string {
+func (f Headline) mostly() string {
 	if _, measured := f.contributor(); measured || f.Found == nil {
 		return ""
 	}
@@ -112,7 +124,7 @@ func (f Facts) mostly() string {
 }
 
 // contributor returns the value that most of it is in, if its share is known at the event.
-func (f Facts) contributor() (ranking.Contributor, bool) {
+func (f Headline) contributor() (ranking.Contributor, bool) {
 	if f.Found == nil || f.Found.At.Before(f.Event.Time()) || !f.Incident.Open {
 		return ranking.Contributor{}, false
 	}
@@ -122,7 +134,7 @@ func (f Facts) contributor() (ranking.Contributor, bool) {
 
 // failing returns what fails now, and what usually does: of the value that most of it is in, or of
 // all.
-func (f Facts) failing() (now, usual ranking.Count, soFar bool) {
+func (f Headline) failing() (now, usual ranking.Count, soFar bool) {
 	if c, ok := f.contributor(); ok {
 		return c.Fails, c.Before, c.SoFar
 	}
@@ -131,7 +143,7 @@ func (f Facts) failing() (now, usual ranking.Count, soFar bool) {
 }
 
 // sinceWhen says since when it fails, and what usually does.
-func (f Facts) sinceWhen() string {
+func (f Headline) sinceWhen() string {
 	s := " since " + f.clock(f.Incident.Onset)
 	if u := f.Usually(); u != "" {
 		s += " (" + u + ")"
@@ -140,7 +152,7 @@ func (f Facts) sinceWhen() string {
 }
 
 // clock writes a time of the day of the event, else with its day.
-func (f Facts) clock(t time.Time) string {
+func (f Headline) clock(t time.Time) string {
 	if t, at := t.UTC(), f.Event.Time().UTC(); figures.Day(t) == figures.Day(at) {
 		return figures.Clock(t) + " UTC"
 	}
@@ -148,7 +160,7 @@ func (f Facts) clock(t time.Time) string {
 }
 
 // Usually says which share usually fails; "" where that is not known.
-func (f Facts) Usually() string {
+func (f Headline) Usually() string {
 	if _, usual, _ := f.failing(); usual.Total > 0 {
 		return "usually " + figures.Share(usual.Bad, usual.Total)
 	}
@@ -156,7 +168,7 @@ func (f Facts) Usually() string {
 }
 
 // suspicion names the change that came shortly before the onset; "" if none is known.
-func (f Facts) suspicion() string {
+func (f Headline) suspicion() string {
 	if f.Found == nil {
 		return ""
 	}
@@ -169,7 +181,7 @@ func (f Facts) suspicion() string {
 
 // exhaustion says when the budget is gone and at which burn rate, or that it is. It is "" where
 // that is not known.
-func (f Facts) exhaustion() string {
+func (f Headline) exhaustion() string {
 	switch o := f.Outlook; {
 	case f.Status.Sized && (o.Gone || f.Status.Spent >= 1):
 		return "the budget is spent"
@@ -213,10 +225,10 @@ func upper(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// Screen returns what whoever is woken reads first, a text a line, below [Facts.Symptom]: since
+// Screen returns what whoever is woken reads first, a text a line, below [Headline.Symptom]: since
 // when and until when, what changed, who has it, what to try first. It says nothing that the
 // symptom has said.
-func (f Facts) Screen() []Text {
+func (f Headline) Screen() []Text {
 	if f.Stopped() {
 		return append(f.stopped(), f.Afterwards()...)
 	}
@@ -236,7 +248,7 @@ func (f Facts) Screen() []Text {
 }
 
 // stopped says since when nothing more fails than usual, when it closes, and what it was.
-func (f Facts) stopped() []Text {
+func (f Headline) stopped() []Text {
 	b, onset := f.Incident.Last.Burn, f.Incident.Onset
 	moment := func(t time.Time) Part { return Part{Words: f.clock(t), At: t, Strong: true} }
 	t := say("Since ", moment(b.Stopped.Time()), " nothing more fails than usual")
@@ -248,7 +260,7 @@ func (f Facts) stopped() []Text {
 }
 
 // Afterwards tells the changes that came after the onset, a text each.
-func (f Facts) Afterwards() (all []Text) {
+func (f Headline) Afterwards() (all []Text) {
 	for _, a := range f.Since {
 		c := ranking.Of(a)
 		all = append(all, say(Part{Words: f.clock(c.At), At: c.At}, " ", Part{Words: c.Done(), Strong: true, Foreign: true}, " by ", foreign(a.By), "."))
@@ -257,7 +269,7 @@ func (f Facts) Afterwards() (all []Text) {
 }
 
 // Has says who has the incident, or that nobody has.
-func (f Facts) Has() Text {
+func (f Headline) Has() Text {
 	t := say(strong("Nobody has it yet."))
 	if a, ok := f.Incident.Acknowledged(); ok {
 		t = say(Part{Words: a.By, Strong: true, Foreign: true}, " has it since ", Part{Words: f.clock(a.At), At: a.At}, ".")
@@ -270,7 +282,7 @@ func (f Facts) Has() Text {
 
 // Try returns the first thing to try, as a guess: "roll back to v2.3.4". It is "" without one, and
 // once something was rolled back.
-func (f Facts) Try() string {
+func (f Headline) Try() string {
 	if f.Found == nil {
 		return ""
 	}

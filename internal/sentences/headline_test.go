@@ -122,7 +122,7 @@ func TestHeadlines(t *testing.T) {
 			if got := f.Summary(); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
-			if short := f.SummaryWithin(120); len([]rune(f.Summary())) > 120 && len([]rune(short)) >= len([]rune(f.Summary())) && f.Headlined() && f.Found != nil && len(f.Found.Changes) > 0 {
+			if short := f.Headline().Within(120); len([]rune(f.Summary())) > 120 && len([]rune(short)) >= len([]rune(f.Summary())) && f.Headlined() && f.Found != nil && len(f.Found.Changes) > 0 {
 				t.Errorf("with little room it is still %s", short)
 			}
 		})

@@ -96,22 +96,8 @@ func Ended(i alerting.Incident) string {
 
 // Summary returns one sentence without its full stop: which budget, and what is the matter with it.
 //
-// Of what burns it is [Facts.Headline].
-func (f Facts) Summary() string { return f.SummaryWithin(0) }
-
-// SummaryWithin is Summary without what can be left out if it is longer than so many characters; 0
-// is any number.
-func (f Facts) SummaryWithin(room int) string {
-	switch {
-	case !f.Headlined():
-		return string(f.Event.SLO) + " " + f.Predicate()
-	case !f.Incident.Open:
-		return Was(f.Incident, f.Spec)
-	case f.Stopped():
-		return ErrorsStopped + " " + f.stops() + ": " + f.Spec.SLI.Noun() + " on " + Place(f.Event.SLO)
-	}
-	return f.headline(room)
-}
+// Of what burns it is [Headline.Within].
+func (f Facts) Summary() string { return f.Headline().Within(0) }
 
 // Predicate returns what follows the budget's name in [Facts.Summary].
 func (f Facts) Predicate() string {

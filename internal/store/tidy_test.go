@@ -8,8 +8,8 @@ import (
 )
 
 // TestTheLogIsTidiedBehindTheCommit: a storm writes more into the write-ahead log than it is to
-// hold. While that is copied into the file, or cannot be, others commit. Once it was, the log begins
-// anew. Nobody copies it twice at a time, and a close waits.
+// hold. While that is copied into the file, or cannot be, others commit. Once it was, the log
+// begins anew. Nobody copies it twice at a time, and a close waits.
 func TestTheLogIsTidiedBehindTheCommit(t *testing.T) {
 	path := tempPath(t)
 	reached, goOn := make(chan struct{}, 100), make(chan struct{})

@@ -10,8 +10,8 @@ import (
 )
 
 // shareChart draws which share failed since just before the onset, minute by minute, and names the
-// moments that matter beside the time: what was deployed, the onset, the alert, the acknowledgement,
-// the end. What is not known has no point.
+// moments that matter beside the time: what was deployed, the onset, the alert, the
+// acknowledgement, the end. What is not known has no point.
 func shareChart(t incidents.Notification) Chart {
 	c := Chart{Title: "Failing share, % (UTC)", Name: "failing %"}
 	layout := "15:04"

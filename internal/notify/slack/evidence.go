@@ -13,9 +13,9 @@ import (
 )
 
 // Evidence composes what is owed when slowburn has looked into an incident: the headline of the
-// root message has the essence, the thread all of it. If nothing could be found out the root stays as it is; the
-// thread says so in small print if something failed, and nothing if there was nothing to ask.
-// Facts.Event is the incident's newest.
+// root message has the essence, the thread all of it. If nothing could be found out the root stays
+// as it is; the thread says so in small print if something failed, and nothing if there was nothing
+// to ask. Facts.Event is the incident's newest.
 func (h Composer) Evidence(facts notify.Facts) []outbox.Entry {
 	f := message{Notification: facts.Notification, composer: h, to: facts.Target}
 	return inThread(f.looked(), facts.Target)
@@ -37,7 +37,8 @@ func (f message) looked() []outbox.Entry {
 }
 
 const (
-	// roomInLine and roomInReply are how many characters a line, and a section, of evidence may have.
+	// roomInLine and roomInReply are how many characters a line, and a section, of evidence may
+	// have.
 	roomInLine  = 900
 	roomInReply = 2_000
 	// longestLine is how many characters of a line of evidence are shown.

@@ -118,13 +118,13 @@ func (f message) root() Body {
 	}
 	state := f.state()
 	if !f.Headlined() || !f.Incident.Open {
-		return f.told(state)
+		return told(f, state)
 	}
 	b := Body{Text: f.line(state), Name: state + " · " + f.name(80)}
 	if f.Loud() == alerting.Page {
 		b.Mention = f.mentions()
 	}
-	b.Blocks = append(b.Blocks, header(icons[f.State()]+" "+plain(f.Title(), 140)), section(f.firstScreen(b.Mention)))
+	b.Blocks = append(b.Blocks, header(icons[f.State()]+" "+plain(f.Headline().Title(), 140)), section(firstScreen(f, b.Mention)))
 	b.Blocks = append(b.Blocks, f.controls()...)
 	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
 	b.Blocks = append(b.Blocks, sectionIf(also(f.Event.Rule, f.Others, f.More))...)
@@ -146,19 +146,19 @@ func (f message) line(state string) string {
 		return clip(icons[f.State()]+" "+escapeLong(f.Summary())+".", maxSentence)
 	}
 	room := maxSentence - len([]rune(state)) - 3
-	return clip(escape(state)+": "+escapeLong(f.SummaryWithin(room))+".", maxSentence)
+	return clip(escape(state)+": "+escapeLong(f.Headline().Within(room))+".", maxSentence)
 }
 
 // firstScreen returns what is read before the controls: since when, what changed, who is paged and
 // who has it, and what to try first.
-func (f message) firstScreen(paged []string) string {
-	who := dress(f.Has())
+func firstScreen(f message, paged []string) string {
+	who := dress(f.Headline().Has())
 	if len(paged) > 0 {
 		who = "Paged: " + strings.Join(paged, " ") + ". " + who
 	}
-	lines := []string{f.dressLines(f.Screen()), who}
+	lines := []string{f.dressLines(f.Headline().Screen()), who}
 	var try []string
-	if guess := f.Try(); guess != "" {
+	if guess := f.Headline().Try(); guess != "" {
 		try = append(try, "*"+escape(plain(guess, nearby))+"* (a guess)")
 	}
 	if l := shortLink(f.Spec.Links.Runbook, "Runbook"); l != "" {
@@ -171,11 +171,11 @@ func (f message) firstScreen(paged []string) string {
 }
 
 // told returns the root message of what is over, and of what does not burn.
-func (f message) told(state string) Body {
+func told(f message, state string) Body {
 	b := Body{Text: f.line(state), Name: state + " · " + f.name(80)}
 	b.Blocks = append(b.Blocks, header(state+" · "+f.name(100)+besides(f.Notification)), section(f.dressLines(f.Lead()), f.fields()...))
 	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Elsewhere()))...)
-	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Afterwards()))...)
+	b.Blocks = append(b.Blocks, sectionIf(f.dressLines(f.Headline().Afterwards()))...)
 	if c, ok := chart(shareChart(f.Notification)); ok {
 		b.Blocks = append(b.Blocks, c)
 	}
