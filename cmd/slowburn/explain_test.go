@@ -115,7 +115,7 @@ func TestExplainConsultsTheSLOFile(t *testing.T) {
 		t.Errorf("the first pair catches %+v", r)
 	}
 	code, out, told := explainArgs(t, newExplained(), explainedSLO, "shop/availability", "--by", "hour")
-	for _, want := range []string{"unattributed", "    sum(increase(http_requests_total", "2 quiet hours are left out", "page any", "False pages: none", "Mon 2026-11-16 10:00"} {
+	for _, want := range []string{"unattributed", "    sum(increase(http_requests_total", "2 quiet hours are left out", "page any", "0 false pages in 60 simulated days", "Mon 2026-11-16 10:00"} {
 		if code != exitGood || !strings.Contains(out, want) {
 			t.Errorf("exit code %d, %s, does not say %q:\n%s", code, told, want, out)
 		}

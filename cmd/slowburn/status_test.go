@@ -19,8 +19,11 @@ import (
 func daemonWith(t *testing.T, budgets []api.SLO, open []api.Incident) string {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var data any = budgets
-		if strings.HasSuffix(r.URL.Path, "/incidents") {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/incidents"):
 			data = append([]api.Incident{}, open...)
+		case strings.HasSuffix(r.URL.Path, "/status"):
+			data = api.Status{}
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": data})
 	}))

@@ -167,8 +167,9 @@ func TestFiguresOfADraftAreThoseOfTheSamples(t *testing.T) {
 			"four weeks":      {d.Verdict.Budget.Allowed, fourWeeks},
 			"required":        {d.Verdict.Required, bad*budget.Unit*5 > fourWeeks},
 			"peak":            {fmt.Sprintf("%.6f", told), fmt.Sprintf("%.6f", peak)},
-			"of all, written": {strings.Contains(d.Summary, figures.Events(bad*budget.Unit)+" of "+figures.Events(total*budget.Unit)+" events were bad ("+figures.Share(bad, total)), true},
-			"of the budget":   {strings.Contains(d.Summary, "about "+figures.Cost(bad*budget.Unit, r.allowed(began, to))+" of the budget"), true},
+			"of all, written": {strings.Contains(d.Summary, figures.Events(bad*budget.Unit)+" of "+figures.Events(total*budget.Unit)+" events went bad: "), true},
+			"the share":       {strings.Contains(d.Summary, "That is "+figures.Share(bad, total)+" of the events"), true},
+			"of the budget":   {strings.Contains(d.Summary, "about "+figures.Cost(bad*budget.Unit, r.allowed(began, to))+" of the whole budget"), true},
 		})
 		for _, k := range d.Profile {
 			if b, n := r.sum(k.From, k.To); k.Known() && k.Sum.Known == k.Minutes && (k.Sum.Bad != b*budget.Unit || k.Sum.Total != n*budget.Unit) {

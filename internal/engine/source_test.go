@@ -101,7 +101,7 @@ func TestPrometheusOutDuringIncident(t *testing.T) {
 			if len(is) != 1 || is[0].Open || !is[0].Ended.Equal(t0.Add(time.Hour)) {
 				t.Fatalf("incidents: %+v", is)
 			}
-			if roots := w.rootsWith("shop/availability"); len(roots) != 1 {
+			if roots := w.rootsWith("Resolved: requests on shop"); len(roots) != 1 || len(w.rootsWith("on shop")) != 1 {
 				t.Errorf("the channel reads %q", w.roots())
 			}
 			w.checkBudgets()
@@ -141,7 +141,7 @@ func TestIncidentInsideGap(t *testing.T) {
 	if len(is) != 1 || is[0].Open || is[0].Severity != alerting.Page {
 		t.Fatalf("incidents: %+v", is)
 	}
-	if missed := w.rootsWith("Missed live", "shop/availability"); len(missed) != 1 || len(w.rootsWith("shop/availability")) != 1 {
+	if missed := w.rootsWith("Missed live", "shop/availability"); len(missed) != 1 || len(w.rootsWith("shop")) != 1 {
 		t.Errorf("the channel reads %q", w.roots())
 	}
 	w.checkBudgets()
@@ -175,7 +175,7 @@ func TestEscalationInsideGap(t *testing.T) {
 			t.Errorf("the incident is %+v", i)
 		}
 	}
-	roots := w.rootsWith("shop/availability")
+	roots := w.rootsWith("requests on shop")
 	if len(roots) != 1 {
 		t.Fatalf("the channel reads %q", w.roots())
 	}
@@ -233,7 +233,7 @@ func TestOneSLOCannotBeRead(t *testing.T) {
 	if is := w.burns(); len(is) != 1 || is[0].Open {
 		t.Errorf("incidents: %+v", is)
 	}
-	if len(w.rootsWith("Resolved", "shop/")) != 1 || len(w.rootsWith("cannot be reached")) != 1 {
+	if len(w.rootsWith("Resolved", "on shop")) != 1 || len(w.rootsWith("cannot be reached")) != 1 {
 		t.Errorf("the channel reads %q", w.roots())
 	}
 	w.checkBudgets()

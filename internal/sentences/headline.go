@@ -1,7 +1,6 @@
 package sentences
 
 import (
-	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -185,10 +184,10 @@ func (f Headline) exhaustion() string {
 	switch o := f.Outlook; {
 	case f.Status.Sized && (o.Gone || f.Status.Spent >= 1):
 		return "the budget is spent"
-	case o.Gone, !f.Status.Sized && (o.Lasts || !o.Known):
+	case o.Gone, (!f.Status.Sized || f.Status.Sum.Total == 0) && (o.Lasts || !o.Known):
 		return ""
 	case o.Lasts || !o.Known:
-		return f.left() + " of the budget left"
+		return f.Status.LeftText() + " of the budget left"
 	default:
 		return "budget gone in " + figures.Until(o.In, o.Early, o.Late) + " at " + figures.Times(o.Rate)
 	}
@@ -217,14 +216,6 @@ func Was(i alerting.Incident, spec *slo.Spec) string {
 	return s + ", " + figures.Events(i.Bad()) + " of them (" + i.CostText() + " of the budget)"
 }
 
-// upper makes the first letter of a sentence a capital.
-func upper(s string) string {
-	if s == "" || s[0] < 'a' || s[0] > 'z' {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
 // Screen returns what whoever is woken reads first, a text a line, below [Headline.Symptom]: since
 // when and until when, what changed, who has it, what to try first. It says nothing that the
 // symptom has said.
@@ -238,7 +229,7 @@ func (f Headline) Screen() []Text {
 	}
 	since = say(since, ".")
 	if e := f.exhaustion(); e != "" {
-		since = say(since, " ", strong(upper(e)), ".")
+		since = say(since, " ", strong(Sentence(e)), ".")
 	}
 	all := []Text{since}
 	if s := f.suspicion(); s != "" {
@@ -255,7 +246,7 @@ func (f Headline) stopped() []Text {
 	if b.Closes > 0 {
 		t = say(t, "; closes about ", moment(b.Closes.Time()), " if it stays so")
 	}
-	was := say(upper(f.Spec.SLI.Noun()), " "+f.Spec.SLI.Fails(true)+" for ", strong(figures.Duration(b.Stopped.Time().Sub(onset))), ", from ", Part{Words: f.clock(onset), At: onset}, " on.")
+	was := say(Sentence(f.Spec.SLI.Noun()), " "+f.Spec.SLI.Fails(true)+" for ", strong(figures.Duration(b.Stopped.Time().Sub(onset))), ", from ", Part{Words: f.clock(onset), At: onset}, " on.")
 	return []Text{say(t, "."), was}
 }
 

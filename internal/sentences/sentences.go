@@ -110,7 +110,7 @@ func (f Facts) Predicate() string {
 	case f.Event.Rule == alerting.RuleTraffic:
 		return "has had no traffic for " + figures.Duration(f.Event.Time().Sub(f.Event.Since.Time())) + ", which is not usual at this hour"
 	case f.Event.Kind == alerting.Noticed:
-		return "has used " + f.spent() + " of its error budget; " + f.outlook()
+		return "has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget; " + f.outlook()
 	case f.Event.Rule == alerting.RuleNoData && i.Open:
 		return "has had no data for " + figures.Duration(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it"
 	case f.Event.Reason == alerting.SLORemoved:
@@ -148,13 +148,13 @@ func (f Facts) gatePredicate() string {
 	case alerting.PolicyFrozen:
 		return "has spent its error budget; " + onlyFixes
 	case alerting.PolicyThawed:
-		left := f.left()
+		left := f.Status.LeftText()
 		if f.Status.Left() < 0 {
 			left = "none"
 		}
 		return "may be released again; " + left + " of its error budget is left"
 	}
-	return "has used " + f.spent() + " of its error budget; " + f.outlook()
+	return "has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget; " + f.outlook()
 }
 
 // Experiment returns why an experiment has to end, as the rest of a sentence about it.
@@ -230,7 +230,7 @@ func (f Facts) Burning() []Text {
 func (f Facts) Account() []Text {
 	left := Text(nil)
 	if o := f.Outlook; o.Known && !o.Lasts && !o.Gone && f.Left() != "" {
-		left = say(strong(f.left()), " of the budget is left.")
+		left = say(strong(f.Status.LeftText()), " of the budget is left.")
 	}
 	i := f.Incident
 	noticed := say("Noticed ", moment(i.Alerted()), " (", figures.Duration(i.TimeToDetect()), " later).")
@@ -442,7 +442,7 @@ func word(s alerting.Severity) string {
 
 // Spending says how much of the budget is spent and what is left.
 func (f Facts) Spending() Text {
-	t := say(strong(f.spent()), " of the error budget is spent. ")
+	t := say(strong(f.Status.CostOf(f.Status.Sum.Bad)), " of the error budget is spent. ")
 	switch left := f.Status.Left(); {
 	case left < 0:
 		return say(t, "It is overspent by ", Counted(-left, f.Spec.SLI.Kind), ".")
@@ -461,13 +461,13 @@ func (f Facts) Left() string {
 	case f.Status.Sum.Total == 0:
 		return ""
 	case !f.Status.Sized:
-		return f.left() + ": only " + Known(f.Status)
+		return f.Status.LeftText() + ": only " + Known(f.Status)
 	case left < 0:
-		return f.left() + ": overspent by " + Counted(-left, f.Spec.SLI.Kind)
+		return f.Status.LeftText() + ": overspent by " + Counted(-left, f.Spec.SLI.Kind)
 	case left == 0:
-		return f.left() + ": no " + unit(f.Spec.SLI.Kind, false) + " may go bad"
+		return f.Status.LeftText() + ": no " + unit(f.Spec.SLI.Kind, false) + " may go bad"
 	}
-	return f.left() + ": " + f.mayFail(left)
+	return f.Status.LeftText() + ": " + f.mayFail(left)
 }
 
 func (f Facts) mayFail(left int64) string {
@@ -491,15 +491,11 @@ func (f Facts) outlook() string {
 	case !f.Status.Sized && (o.Gone || o.Lasts || !o.Known):
 		return "too little is known yet to say what is left of it"
 	case o.Lasts || !o.Known:
-		return f.left() + " of it is left"
+		return f.Status.LeftText() + " of it is left"
 	default:
 		return "it is gone in " + figures.Until(o.In, o.Early, o.Late)
 	}
 }
-
-func (f Facts) spent() string { return f.Status.CostOf(f.Status.Sum.Bad) }
-
-func (f Facts) left() string { return f.Status.LeftText() }
 
 func unit(k slo.Kind, many bool) string {
 	if many {

@@ -49,7 +49,12 @@ func say(all ...any) Text {
 }
 
 // Sentence lets a clause begin a sentence.
-func Sentence(clause string) string { return strings.ToUpper(clause[:1]) + clause[1:] }
+func Sentence(clause string) string {
+	if clause == "" || clause[0] < 'a' || clause[0] > 'z' {
+		return clause
+	}
+	return strings.ToUpper(clause[:1]) + clause[1:]
+}
 
 func strong(words string) Part { return Part{Words: words, Strong: true} }
 

@@ -6,9 +6,12 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // banner tells of an open incident, in the words of the page that was sent.
@@ -88,7 +91,7 @@ func (s openIncidents) bannerOf(seen *engine.Snapshot, i alerting.Incident) bann
 	if a, ok := i.Acknowledged(); ok {
 		b.Has = "acknowledged by " + a.By
 	}
-	if of, ok := seen.Budget(i.SLO); ok && of.Windows[0].Sized {
+	if of, ok := seen.Budget(i.SLO); ok && of.Windows[0].Sized && of.Windows[0].Sum.Total > 0 {
 		b.Left = of.Windows[0].LeftText()
 	}
 	return b
@@ -99,6 +102,7 @@ func (s openIncidents) factsOf(seen *engine.Snapshot, i alerting.Incident) sente
 	f := sentences.Facts{Event: i.Last, Incident: i, Spec: seen.Set.Lookup(i.SLO), Now: s.Now()}
 	if b, ok := seen.Budget(i.SLO); ok {
 		f.Spec, f.Status, f.Outlook = b.Spec, b.Windows[0], b.Outlook
+		seen.WithLedger(i.SLO, func(_ *slo.Spec, l *budget.Ledger) { f.Failing = incidents.Failing(l, i, i.Last.At+1) })
 	}
 	return f
 }
@@ -108,6 +112,9 @@ func (s openIncidents) factsOf(seen *engine.Snapshot, i alerting.Incident) sente
 func symptom(f sentences.Facts) string {
 	if f.Spec == nil || f.Incident.Damaged {
 		return nameOf(f.Incident) + " of " + string(f.Incident.SLO)
+	}
+	if f.Headlined() {
+		return sentences.Sentence(f.Summary())
 	}
 	return f.Summary()
 }

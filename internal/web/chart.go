@@ -103,8 +103,12 @@ func (c chart) marks() (all []mark) {
 	return all
 }
 
-// Right reports whether there are labels on the right.
+// Right reports whether there are labels on the right, or room for them: a chart below another one
+// begins and ends where that does.
 func (c chart) Right() bool {
+	if c.Quiet {
+		return true
+	}
 	for _, t := range c.Axis.Ticks {
 		if t.Right != "" {
 			return true

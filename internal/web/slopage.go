@@ -99,7 +99,7 @@ func sloFacts(rw row, b engine.Budget) []fact {
 	sli.Note = "objective " + rw.Objective + " · " + figures.Window(st.Window)
 	facts := []fact{{"Error budget left", left}, {"SLI", sli}, {"Burn rate", burn}, {"Exhausted in", rw.Exhausted}}
 	if hasGate(rw.Gate) {
-		facts = append(facts, fact{"Gate", figure{string(rw.Gate.Gate), sentences.Allows(rw.Gate.Gate)}})
+		facts = append(facts, fact{"Gate", figure{Text: string(rw.Gate.Gate)}})
 	}
 	return facts
 }

@@ -200,6 +200,7 @@ func (w *writer) body() (yamlout.Map, bool) {
 	if !ok {
 		return nil, false
 	}
+	w.loseIf(s.SLI.Called != "", "sli.noun", "OpenSLO does not say what people call the events")
 	m.Add("indicator", yamlout.Map{
 		{Key: "metadata", Value: yamlout.Map{{Key: "name", Value: yamlout.Text(dns(s.Name))}}},
 		{Key: "spec", Value: metric},

@@ -65,7 +65,7 @@ func read(t interface{ Fatalf(string, ...any) }, text []byte) *slo.Set {
 func carried(s slo.Spec) slo.Spec {
 	defaults, _ := slo.DefaultAlerts(s.Window(), s.Objective)
 	s.Windows = s.Windows[:1]
-	s.Tier, s.Slack, s.Links.Repository = "", slo.SlackRoute{}, ""
+	s.Tier, s.Slack, s.Links.Repository, s.SLI.Called = "", slo.SlackRoute{}, "", ""
 	s.By = slices.Sorted(slices.Values(s.By))
 	s.Alerts.Spent, s.Alerts.Significance = defaults.Spent, true
 	if s.Alerts.NoData > 0 {
