@@ -37,7 +37,7 @@ func TestAFullFileSystemSilencesNothing(t *testing.T) {
 
 	fill(t, disk)
 	shop.fail()
-	p.seen(slack, "shop/availability")
+	p.seen(slack, "requests on shop")
 	if metrics := p.get("/metrics"); !owedInMemory.MatchString(metrics) {
 		t.Errorf("no metric says that a message is not written down\n%s", p.printed())
 	}

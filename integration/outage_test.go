@@ -199,7 +199,7 @@ func (o outage) checkStory(t *testing.T, d *daemon) {
 	roots := map[string]int{}
 	for _, m := range state.Roots(channel) {
 		switch {
-		case strings.Contains(m.Text, "checkout/availability"):
+		case strings.Contains(m.Text, "requests on checkout"):
 			roots["page"]++
 		case strings.Contains(m.Text, "Prometheus"):
 			roots["source"]++

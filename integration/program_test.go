@@ -237,7 +237,7 @@ func TestTheProgramPagesAndResolvesWhatPrometheusScrapes(t *testing.T) {
 	defer slack.Close()
 	p := newProcess(t, prometheus.URL, slack)
 
-	p.seen(slack, "shop/availability")
+	p.seen(slack, "requests on shop")
 	p.kill()
 	p.start()
 	p.ready() // it turns at once, over minutes that it may have seen before

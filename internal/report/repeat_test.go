@@ -36,28 +36,54 @@ func TestWhatRepeatsIsOneDecision(t *testing.T) {
 		people       []string // who acknowledged them
 		want         string   // the decisions that see something repeat
 	}{
-		{"a night job that failed in five nights, always in one pool, is found", fiveNights,
-			[]string{`pool="batch"`, `pool="batch"`, `pool="batch"`, `pool="batch"`, `pool="batch"`}, nil,
-			`checkout/availability: burned at 02:10–02:40 on 5 nights running, each time by pool="batch"; together they took 22.4 % of the budget: move or fix the night job, and write one postmortem for all?`},
-		{"the evidence of one night is missing", fiveNights, []string{`pool="batch"`, "", `pool="batch"`, `pool="batch"`, `pool="batch"`}, nil,
-			`checkout/availability: burned at 02:10–02:40 on 5 nights running, each time by pool="batch"; together they took 22.4 % of the budget: move or fix the night job, and write one postmortem for all?`},
-		{"one night was another pool's", fiveNights, []string{`pool="batch"`, `pool="web"`, `pool="batch"`, `pool="batch"`, `pool="batch"`}, nil,
-			`checkout/availability: burned at 02:10–02:40 on 5 nights running; together they took 22.4 % of the budget: move or fix what runs at that hour, and write one postmortem for all?`},
-		{"the same person was called each time", fiveNights, nil, []string{"Ada", "Ada", "Ada", "Ada", "Ada"},
-			`checkout/availability: burned at 02:10–02:40 on 5 nights running; Ada took all 5; together they took 22.4 % of the budget: move or fix what runs at that hour, and write one postmortem for all?`},
-		{"somebody else was called once", fiveNights, nil, []string{"Ada", "Bob", "Ada", "Ada", "Ada"},
-			`checkout/availability: burned at 02:10–02:40 on 5 nights running; together they took 22.4 % of the budget: move or fix what runs at that hour, and write one postmortem for all?`},
-		{"an hour that midnight is in, with a day left out", outages("a/b", "2026-11-16T23:50Z", "2026-11-18T00:20Z", "2026-11-19T23:55Z"), nil, nil,
-			`a/b: burned at 23:50–00:40 on 3 nights; together they took 13.4 % of the budget: move or fix what runs at that hour, and write one postmortem for all?`},
+		{
+			"a night job that failed in five nights, always in one pool, is found", fiveNights,
+			[]string{`pool="batch"`, `pool="batch"`, `pool="batch"`, `pool="batch"`, `pool="batch"`},
+			nil,
+			`checkout/availability: burned at 02:10–02:40 on 5 nights running, each time by pool="batch"; together they took 22.4 % of the budget: move or fix the night job, and write one postmortem for all?`,
+		},
+		{
+			"the evidence of one night is missing", fiveNights,
+			[]string{`pool="batch"`, "", `pool="batch"`, `pool="batch"`, `pool="batch"`},
+			nil,
+			`checkout/availability: burned at 02:10–02:40 on 5 nights running, each time by pool="batch"; together they took 22.4 % of the budget: move or fix the night job, and write one postmortem for all?`,
+		},
+		{
+			"one night was another pool's", fiveNights,
+			[]string{`pool="batch"`, `pool="web"`, `pool="batch"`, `pool="batch"`, `pool="batch"`},
+			nil,
+			`checkout/availability: burned at 02:10–02:40 on 5 nights running; together they took 22.4 % of the budget: move or fix what runs at that hour, and write one postmortem for all?`,
+		},
+		{
+			"the same person was called each time", fiveNights, nil,
+			[]string{"Ada", "Ada", "Ada", "Ada", "Ada"},
+			`checkout/availability: burned at 02:10–02:40 on 5 nights running; Ada took all 5; together they took 22.4 % of the budget: move or fix what runs at that hour, and write one postmortem for all?`,
+		},
+		{
+			"somebody else was called once", fiveNights, nil,
+			[]string{"Ada", "Bob", "Ada", "Ada", "Ada"},
+			`checkout/availability: burned at 02:10–02:40 on 5 nights running; together they took 22.4 % of the budget: move or fix what runs at that hour, and write one postmortem for all?`,
+		},
+		{
+			"an hour that midnight is in, with a day left out", outages("a/b", "2026-11-16T23:50Z", "2026-11-18T00:20Z", "2026-11-19T23:55Z"), nil, nil,
+			`a/b: burned at 23:50–00:40 on 3 nights; together they took 13.4 % of the budget: move or fix what runs at that hour, and write one postmortem for all?`,
+		},
 		{"two nights may be chance", outages("a/b", "2026-11-16T02:10Z", "2026-11-17T02:12Z"), nil, nil, ""},
 		{"three times in one night are one night", outages("a/b", "2026-11-16T00:10Z", "2026-11-16T04:12Z", "2026-11-16T20:10Z"), nil, nil, ""},
 		{"three of seven at any hour may be chance", outages("a/b", "2026-11-16T02:10Z", "2026-11-17T02:12Z", "2026-11-18T02:12Z",
 			"2026-11-19T07:00Z", "2026-11-20T10:00Z", "2026-11-21T13:00Z", "2026-11-22T16:00Z"), nil, nil, ""},
-		{"the same place at any hour", outages("a/b", "2026-11-16T02:10Z", "2026-11-17T09:12Z", "2026-11-18T17:12Z"), []string{`zone="b"`, `zone="b"`, `zone="b"`}, nil,
-			`a/b: 3 incidents, each by zone="b"; together they took 13.4 % of the budget: one fix for all of them, and write one postmortem for all?`},
+		{
+			"the same place at any hour", outages("a/b", "2026-11-16T02:10Z", "2026-11-17T09:12Z", "2026-11-18T17:12Z"),
+			[]string{`zone="b"`, `zone="b"`, `zone="b"`},
+			nil,
+			`a/b: 3 incidents, each by zone="b"; together they took 13.4 % of the budget: one fix for all of them, and write one postmortem for all?`,
+		},
 		{"another place each time", outages("a/b", "2026-11-16T02:10Z", "2026-11-17T09:12Z", "2026-11-18T17:12Z"), []string{`zone="b"`, `zone="a"`, `zone="c"`}, nil, ""},
-		{"one person was called at night by what has nothing in common", outages("a/b", "2026-11-16T02:10Z", "2026-11-17T22:12Z", "2026-11-19T04:12Z"), nil, []string{"Ada", "Ada", "Ada"},
-			`Ada acknowledged out of hours in 3 shifts: who takes some of them?`},
+		{
+			"one person was called at night by what has nothing in common", outages("a/b", "2026-11-16T02:10Z", "2026-11-17T22:12Z", "2026-11-19T04:12Z"), nil,
+			[]string{"Ada", "Ada", "Ada"},
+			`Ada acknowledged out of hours in 3 shifts: who takes some of them?`,
+		},
 	} {
 		in := input(t, "2026-W47 UTC", c.lives)
 		in.Contributors = map[string]string{}
@@ -111,14 +137,25 @@ func TestLossesAndEmptyDraftsAreDecisions(t *testing.T) {
 		want    string
 	}{
 		{"no postmortem was begun", nil, "lost 29.1 points of its budget, 70.9 % left; the incident of 2026-11-18 10:00 UTC took 29.0 %: who writes its postmortem, and what is its P0 item?"},
-		{"its draft is empty", []postmortem.Review{{Status: postmortem.StatusDraft, Blank: true}},
-			"lost 29.1 points of its budget, 70.9 % left; the incident of 2026-11-18 10:00 UTC took 29.0 %, and its postmortem is an empty draft: who finishes it by 2026-11-25, and what is its P0 item?"},
-		{"somebody has written", []postmortem.Review{{Status: postmortem.StatusDraft}},
-			"lost 29.1 points of its budget, 70.9 % left; the incident of 2026-11-18 10:00 UTC took 29.0 %: what keeps it from happening again?"},
-		{"an older one is empty, too", []postmortem.Review{{Status: postmortem.StatusInReview},
-			{Incident: "a/b/page/1", SLO: "a/b", Status: postmortem.StatusDraft, Blank: true, Required: true, Resolved: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}},
+		{
+			"its draft is empty",
+			[]postmortem.Review{{Status: postmortem.StatusDraft, Blank: true}},
+			"lost 29.1 points of its budget, 70.9 % left; the incident of 2026-11-18 10:00 UTC took 29.0 %, and its postmortem is an empty draft: who finishes it by 2026-11-25, and what is its P0 item?",
+		},
+		{
+			"somebody has written",
+			[]postmortem.Review{{Status: postmortem.StatusDraft}},
+			"lost 29.1 points of its budget, 70.9 % left; the incident of 2026-11-18 10:00 UTC took 29.0 %: what keeps it from happening again?",
+		},
+		{
+			"an older one is empty, too",
+			[]postmortem.Review{
+				{Status: postmortem.StatusInReview},
+				{Incident: "a/b/page/1", SLO: "a/b", Status: postmortem.StatusDraft, Blank: true, Required: true, Resolved: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)},
+			},
 			"lost 29.1 points of its budget, 70.9 % left; the incident of 2026-11-18 10:00 UTC took 29.0 %: what keeps it from happening again?\n" +
-				"the draft of the incident that ended 2026-11-02 12:00 UTC is still empty: who finishes it?"},
+				"the draft of the incident that ended 2026-11-02 12:00 UTC is still empty: who finishes it?",
+		},
 	} {
 		in := input(t, "2026-W47 UTC", lives)
 		for n := range c.reviews {
