@@ -49,7 +49,8 @@ func TestDemoTellsTheSameStoryEveryTime(t *testing.T) {
 		"#checkout-oncall", "99 % of card payments on checkout /pay fail", "Resolved: payments on checkout /pay failed for 20 min",
 		"Resolved: requests on payments failed", "Frozen: orders-worker/freshness", "Thu 14:16", "A postmortem is required", "Ben Okafor* has acknowledged",
 		// the decisions
-		"1. orders-worker/freshness: over budget", "2. 1 action item is overdue: P0 “Release to one pod first", "3. payments/latency: promised 95 %",
+		"1. orders-worker/freshness: burned at 02:01–02:37 on 5 nights running", "2. orders-worker/freshness: over budget",
+		"3. payments/availability: lost 57.1 points", "5. 1 action item is overdue: P0 “Release to one pod first",
 		"#reliability-leads", "Reliability report weekly", "Postmortem draft of checkout/availability{route=\"/pay\"}/page/", "# Postmortem",
 	} {
 		if !strings.Contains(told[0], part) {
