@@ -24,7 +24,10 @@ func (p *Policy) TakesTwo(kind ActKind) bool { return p != nil && slices.Contain
 // decided about them, and they have not expired.
 func Waiting(acts []Act, at time.Time) (all []Act) {
 	for _, a := range acts {
-		if _, decided := DecisionOn(acts, a.Key); a.Kind == Asked && !decided && at.Before(a.Expires) {
+		if a.Kind != Asked || !at.Before(a.Expires) {
+			continue
+		}
+		if _, decided := DecisionOn(acts, a.Key); !decided {
 			all = append(all, a)
 		}
 	}
