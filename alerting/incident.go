@@ -176,12 +176,20 @@ func Attribution(l *budget.Ledger, incidents []Incident) ([]Incident, budget.Att
 	return ordered, budget.Attribute(l, claims)
 }
 
-// Loud returns how loud the incident is now; a person may have made it quieter than it once was.
+// Loud returns how loud the incident is now: as its newest event says, or a person who said so
+// after that. The rules take that up with the minute in which it was said, which comes later.
 func (i Incident) Loud() Severity {
-	if i.Last.Severity == "" {
-		return i.Severity
+	loud := cmp.Or(i.Last.Severity, i.Severity)
+	if !i.Open || len(i.Acts) == 0 {
+		return loud
 	}
-	return i.Last.Severity
+	newest := slices.MaxFunc(i.Acts, func(a, b Act) int { return a.At.Compare(b.At) })
+	for _, a := range InForce(i.Acts, newest.At) {
+		if a.Kind == Escalate && !a.At.Before(i.Last.Time()) {
+			loud = a.Level
+		}
+	}
+	return loud
 }
 
 // Cost returns the share of the whole budget that the incident's bad events took, as the budget was

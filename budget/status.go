@@ -163,6 +163,9 @@ func (s Status) SpentAtLeast(basisPoints int64) bool {
 	return CompareProducts(s.Sum.Bad, 10000, s.Allowed, basisPoints) >= 0
 }
 
+// Gone reports exactly whether the whole budget is gone. It is false while its size is not known.
+func (s Status) Gone() bool { return s.Sized && s.SpentAtLeast(10000) }
+
 // LeftBelow reports exactly whether less than the given share of the budget, in basis points from 0
 // to 10000, is left.
 func (s Status) LeftBelow(basisPoints int64) bool {

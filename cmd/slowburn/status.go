@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/printable"
@@ -113,8 +114,7 @@ func colourOf(severity string) string {
 	return plainText
 }
 
-// worseFirst orders by what is left; what is unknown comes first of all, since nobody knows how bad
-// it is.
+// worseFirst orders by how they stand, then by what is left.
 func worseFirst(a, b api.SLO) int {
 	left := func(s api.SLO) float64 {
 		if s.Budget.Remaining == nil {
@@ -122,7 +122,8 @@ func worseFirst(a, b api.SLO) int {
 		}
 		return *s.Budget.Remaining
 	}
-	return cmp.Or(cmp.Compare(left(a), left(b)), cmp.Compare(a.ID, b.ID))
+	order := func(s api.SLO) int { return alerting.Grade(s.State).Order() }
+	return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(left(a), left(b)), cmp.Compare(a.ID, b.ID))
 }
 
 func printStatus(e *env, all []api.SLO) error {
@@ -231,20 +232,13 @@ func outlookOf(b api.Budget) string {
 	return figures.Unknown
 }
 
-// stateOf returns the state of an SLO's alerts: the loudest that fires, "ok", or unknown where its
-// data do not tell.
+// stateOf writes how a budget stands; what somebody is called for is written large.
 func stateOf(s api.SLO) string {
-	for _, severity := range []string{"page", "ticket"} {
-		for _, a := range s.Alerts {
-			if a.State == api.AlertFiring && a.Severity == severity {
-				return strings.ToUpper(severity)
-			}
-		}
+	words := strings.ReplaceAll(s.State, "_", " ")
+	if g := alerting.Grade(s.State); g == alerting.GradePage || g == alerting.GradeTicket {
+		return strings.ToUpper(words)
 	}
-	if s.Data.State != "ok" && s.Data.State != "zero_traffic" {
-		return figures.Unknown
-	}
-	return "ok"
+	return words
 }
 
 // marked says that the data are read with corrections, and whether one runs, and that counts are

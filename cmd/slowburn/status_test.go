@@ -35,12 +35,12 @@ func daemonWith(t *testing.T, budgets []api.SLO, open []api.Incident) string {
 // sets NO_COLOR.
 func TestStatusHasColoursOnATerminal(t *testing.T) {
 	fires := func(id, severity string) api.SLO {
-		return api.SLO{Promise: api.Promise{ID: id, Objective: 99.9}, Alerts: []api.Alert{{Severity: severity, State: api.AlertFiring}}, Data: api.Data{State: "ok"}}
+		return api.SLO{Promise: api.Promise{ID: id, Objective: 99.9}, State: severity, Data: api.Data{State: "ok"}}
 	}
 	budgets := []api.SLO{
 		fires("a/page", "page"), fires("b/ticket", "ticket"),
-		{Promise: api.Promise{ID: "c/ok", Objective: 99.9}, Data: api.Data{State: "zero_traffic"}},
-		{Promise: api.Promise{ID: "d/dark", Objective: 99.9}, Data: api.Data{State: "absent"}},
+		{Promise: api.Promise{ID: "c/ok", Objective: 99.9}, State: "good", Data: api.Data{State: "zero_traffic"}},
+		{Promise: api.Promise{ID: "d/dark", Objective: 99.9}, State: "no_data", Data: api.Data{State: "absent"}},
 	}
 	open := []api.Incident{{ID: "a/page/page/1", SLO: "a/page", Service: "a", Severity: "page", Open: true, AcknowledgedBy: "Ana"}, {ID: "bank/declared/x", Service: "bank", Severity: "ticket", Open: true}}
 	url := daemonWith(t, budgets, open)
@@ -56,12 +56,12 @@ func TestStatusHasColoursOnATerminal(t *testing.T) {
 		return out.String()
 	}
 	plain, coloured := shown(false, nil), shown(true, nil)
-	for _, want := range []string{"PAGE    a/page", "TICKET  b/ticket", "ok      c/ok", "—       d/dark", "2 open incidents:", "page      a/page/page/1", "Ana", "ticket    bank/declared/x", "zero traffic", "absent"} {
+	for _, want := range []string{"PAGE     a/page", "TICKET   b/ticket", "good     c/ok", "no data  d/dark", "2 open incidents:", "page      a/page/page/1", "Ana", "ticket    bank/declared/x", "zero traffic", "absent"} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("there is no %q in\n%s", want, plain)
 		}
 	}
-	for _, want := range []string{"\x1b[31mPAGE\x1b[39m", "\x1b[33mTICKET\x1b[39m", "\x1b[39mok\x1b[39m", "\x1b[31mpage\x1b[39m"} {
+	for _, want := range []string{"\x1b[31mPAGE\x1b[39m", "\x1b[33mTICKET\x1b[39m", "\x1b[39mgood\x1b[39m", "\x1b[31mpage\x1b[39m"} {
 		if !strings.Contains(coloured, want) {
 			t.Errorf("there is no %q in\n%q", want, coloured)
 		}

@@ -25,6 +25,10 @@ type Promise struct {
 type SLO struct {
 	Promise
 	WindowBudget
+	// State says in one word how the budget stands, the first of these that holds: page (one is
+	// open), no_data (missing, or cannot be read), spent, ticket, low (less than a quarter is left),
+	// unknown (no event, or too little of the window is known), good.
+	State string `json:"state"`
 	// Windows are the further windows of an SLO that has several; the first one, which drives the
 	// alerts, is above.
 	Windows []WindowBudget `json:"windows,omitempty"`

@@ -182,7 +182,7 @@ func (f Headline) suspicion() string {
 // that is not known.
 func (f Headline) exhaustion() string {
 	switch o := f.Outlook; {
-	case f.Status.Sized && (o.Gone || f.Status.Spent >= 1):
+	case f.Status.Sized && o.Gone || f.Status.Gone():
 		return "the budget is spent"
 	case o.Gone, (!f.Status.Sized || f.Status.Sum.Total == 0) && (o.Lasts || !o.Known):
 		return ""

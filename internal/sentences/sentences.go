@@ -486,7 +486,7 @@ func (f Facts) fast() string {
 
 func (f Facts) outlook() string {
 	switch o := f.Outlook; {
-	case f.Status.Sized && (o.Gone || f.Status.Spent >= 1):
+	case f.Status.Sized && o.Gone || f.Status.Gone():
 		return "the budget is spent"
 	case !f.Status.Sized && (o.Gone || o.Lasts || !o.Known):
 		return "too little is known yet to say what is left of it"

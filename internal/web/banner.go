@@ -55,7 +55,7 @@ func (s openIncidents) banners(q url.Values) (all []banner, more string) {
 }
 
 func loudness(i alerting.Incident) int {
-	return map[alerting.Severity]int{alerting.Page: 2, alerting.Ticket: 1}[i.Severity]
+	return map[alerting.Severity]int{alerting.Page: 2, alerting.Ticket: 1}[i.Loud()]
 }
 
 // concerns reports whether an incident is one of those that a filter by service, team and label

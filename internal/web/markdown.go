@@ -15,6 +15,7 @@ import (
 	gmtext "github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -241,7 +242,7 @@ func barKey(percent float64) string {
 	switch {
 	case percent <= 0:
 		return "spent"
-	case percent < lowBelow/100:
+	case percent < alerting.LowBelow/100:
 		return "low"
 	}
 	return "good"

@@ -228,7 +228,7 @@ func (s budgetList) budgetsOf(ctx context.Context, some []engine.Budget) overvie
 
 // worst orders budgets: those about which something must be done come first.
 func worst(a, b ranked) int {
-	return cmp.Or(cmp.Compare(a.grade.Order, b.grade.Order), cmp.Compare(a.bar, b.bar), cmp.Compare(a.budget.ID, b.budget.ID))
+	return cmp.Or(cmp.Compare(a.grade.Order(), b.grade.Order()), cmp.Compare(a.bar, b.bar), cmp.Compare(a.budget.ID, b.budget.ID))
 }
 
 // addressWith returns the address of the overview with one more parameter, "" takes it away.
@@ -358,7 +358,8 @@ func is(wanted, have string) bool { return wanted == "" || wanted == have }
 // stateOptions returns the states that there are, with how often.
 func stateOptions(states map[string]int) []option {
 	all := []option{{burning, "Burning (" + figures.Count(states[burning]) + ")", "Budget"}}
-	for _, g := range grades {
+	for _, each := range alerting.Grades {
+		g := shownGrade(each)
 		all = append(all, option{g.Key, g.Word + " (" + figures.Count(states[g.Key]) + ")", "Budget"})
 	}
 	for _, g := range sentences.Gates {

@@ -258,7 +258,7 @@ func TestLowIsExact(t *testing.T) {
 	for _, c := range []struct {
 		bad  int64
 		want string
-	}{{3e16 - 1, "good"}, {3e16, "good"}, {3e16 + 1, "low"}, {4e16, "low"}, {4e16 + 1, "spent"}} {
+	}{{3e16 - 1, "good"}, {3e16, "good"}, {3e16 + 1, "low"}, {4e16 - 1, "low"}, {4e16, "spent"}} {
 		st := budget.Status{Sum: budget.Sum{Total: 4e17, Bad: c.bad, Known: 1}, Allowed: 4e16, Spent: float64(c.bad) / 4e16, Sized: true}
 		if got := gradeOf(&engine.Budget{Figures: &engine.Figures{Windows: []budget.Status{st}}}); got.Key != c.want {
 			t.Errorf("%d bad of %d allowed: %s; want %s", c.bad, st.Allowed, got.Key, c.want)

@@ -176,9 +176,9 @@ func nameOf(i alerting.Incident) string {
 	switch {
 	case i.Rule == alerting.RuleNoData:
 		return "No data"
-	case i.Severity == alerting.Page:
+	case loudest(i) == alerting.Page:
 		return "Page"
-	case i.Severity == alerting.Ticket:
+	case loudest(i) == alerting.Ticket:
 		return "Ticket"
 	}
 	return "Notice"
@@ -189,8 +189,11 @@ func stateKey(i alerting.Incident) string {
 	if i.Rule == alerting.RuleNoData {
 		return "no-data"
 	}
-	return string(i.Severity)
+	return string(loudest(i))
 }
+
+// loudest returns how loud an incident is, or was at most if it is over.
+func loudest(i alerting.Incident) alerting.Severity { return sentences.Facts{Incident: i}.Loud() }
 
 func incidentState(i alerting.Incident) markup {
 	if i.Damaged {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"html/template"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -68,46 +68,19 @@ func forecast(b *engine.Budget) figure {
 	return figure{text, figures.Until(0, o.Early, o.Late)}
 }
 
-// grade is the state of a budget as one word. Order ranks it, the worst is 0; Key is for the style
-// sheet and for filters.
+// grade is how a budget stands, as a page shows it. Key is for the style sheet and for filters.
 type grade struct {
+	alerting.Grade
 	Key, Word string
-	Order     int
-	Means     string
 }
 
-// The grades, worst first.
-var grades = []grade{
-	{"page", "Page", 0, "A page is open: the budget burns fast enough to wake somebody."},
-	{"no-data", "No data", 1, "The data are missing or cannot be read; nothing is decided."},
-	{"spent", "Spent", 2, "The whole budget of the window is gone."},
-	{"ticket", "Ticket", 3, "A ticket is open: the budget burns slowly, to be looked at in working hours."},
-	{"low", "Low", 4, "Less than " + figures.Basis(lowBelow) + " of the budget is left."},
-	{"unknown", "Unknown", 5, "No event has been seen in the window, or too little of it is known to say how large its budget is."},
-	{"good", "Good", 6, "None of these."},
+// shownGrade returns a grade as a page shows it.
+func shownGrade(g alerting.Grade) grade {
+	return grade{g, strings.ReplaceAll(string(g), "_", "-"), sentences.Sentence(strings.ReplaceAll(string(g), "_", " "))}
 }
-
-// lowBelow is the share of the budget, in basis points, below which it is called low.
-const lowBelow = 2500
 
 func gradeOf(b *engine.Budget) grade {
-	st := b.Windows[0]
-	noData := slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Rule == alerting.RuleNoData })
-	switch {
-	case isOpen(b, alerting.Page):
-		return grades[0]
-	case noData || b.Data == budget.Absent.String() || b.Data == budget.Failed.String():
-		return grades[1]
-	case st.Sized && st.Left() < 0:
-		return grades[2]
-	case isOpen(b, alerting.Ticket):
-		return grades[3]
-	case st.Sum.Total == 0 || !st.Sized:
-		return grades[5]
-	case st.LeftBelow(lowBelow):
-		return grades[4]
-	}
-	return grades[6]
+	return shownGrade(alerting.GradeOf(b.Windows[0], b.Data, b.Open))
 }
 
 // dataWords explain the states of a minute.

@@ -88,8 +88,8 @@ func limited(lines []string, whole string) []string {
 	return append(slices.Clip(lines[:shown]), "… and "+figures.Count(len(lines)-shown)+" more; "+whole)
 }
 
-// statusBody shows the budgets of a service or an SLO, or all of them, worst first; what is unknown
-// comes first of all, since nobody knows how bad it is.
+// statusBody shows the budgets of a service or an SLO, or all of them, in the order of
+// [alerting.Grades].
 func statusBody(all []Standing, which string) Body {
 	all = slices.DeleteFunc(slices.Clone(all), func(s Standing) bool {
 		return which != "" && which != s.ID.Service() && which != string(s.ID) && which != string(s.ID.Base())
@@ -101,16 +101,18 @@ func statusBody(all []Standing, which string) Body {
 		return sections(sentences.NoBudgets)
 	}
 	slices.SortStableFunc(all, func(a, b Standing) int {
-		return cmp.Or(-cmp.Compare(a.urgency(), b.urgency()), cmp.Compare(a.Status.Remaining(), b.Status.Remaining()), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.grade().Order(), b.grade().Order()), cmp.Compare(a.Status.Remaining(), b.Status.Remaining()), cmp.Compare(a.ID, b.ID))
 	})
 	burning, unseen := 0, 0
 	var lines []string
 	for _, s := range all {
-		switch s.urgency() {
-		case urgencyUnknown:
+		if g := s.grade(); g == alerting.GradeNoData || g == alerting.GradeUnknown {
 			unseen++
-		case urgencyPage, urgencyTicket:
-			burning++
+		}
+		for _, i := range s.Open {
+			if i.Rule != alerting.RuleNoData {
+				burning++
+			}
 		}
 		lines = append(lines, s.line())
 	}
@@ -121,39 +123,17 @@ func statusBody(all []Standing, which string) Body {
 	return sections(sentence+".", limited(lines, "`slowburn status` shows all")...)
 }
 
-// How urgent a budget is to look at.
-const (
-	urgencyNone = iota
-	urgencySpent
-	urgencyTicket
-	urgencyUnknown
-	urgencyPage
-)
+func (s Standing) grade() alerting.Grade { return alerting.GradeOf(s.Status, s.Data, s.Open) }
 
-func (s Standing) urgency() int {
-	highest := urgencyNone
-	for _, i := range s.Open {
-		switch {
-		case i.Rule == alerting.RuleNoData:
-		case i.Severity == alerting.Page:
-			return urgencyPage
-		default:
-			highest = urgencyTicket
-		}
-	}
-	switch {
-	case s.Data != budget.OK.String() && s.Data != budget.ZeroTraffic.String():
-		return urgencyUnknown
-	case highest == urgencyNone && s.Status.Sized && s.Status.Spent >= 1:
-		return urgencySpent
-	}
-	return highest
+// gradeIcons show the grades.
+var gradeIcons = map[alerting.Grade]string{
+	alerting.GradePage: "🔥", alerting.GradeNoData: "❔", alerting.GradeSpent: "🔴", alerting.GradeTicket: "🎫",
+	alerting.GradeLow: "🟡", alerting.GradeUnknown: "❔", alerting.GradeGood: "🟢",
 }
 
 // line returns one budget: "🔥 checkout/availability · 43 % left · gone in 5 hours · page open".
 func (s Standing) line() string {
-	icon := map[int]string{urgencyNone: "🟢", urgencySpent: "🔴", urgencyTicket: "🎫", urgencyUnknown: "❔", urgencyPage: "🔥"}[s.urgency()]
-	parts := []string{icon + " *" + escape(string(s.ID)) + "*"}
+	parts := []string{gradeIcons[s.grade()] + " *" + escape(string(s.ID)) + "*"}
 	switch left := s.Status.Left(); {
 	case s.Status.Sum.Total == 0:
 		parts = append(parts, "no traffic in the window")
@@ -170,7 +150,7 @@ func (s Standing) line() string {
 	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
 		parts = append(parts, "gone in "+figures.Until(o.In, o.Early, o.Late))
 	}
-	if s.urgency() == urgencyUnknown {
+	if s.grade() == alerting.GradeNoData || s.Data == budget.Unseen.String() {
 		parts = append(parts, "data: "+escape(s.Data))
 	}
 	for _, i := range s.Open[:min(len(s.Open), 3)] {
@@ -187,7 +167,7 @@ func incidentsBody(open []alerting.Incident) Body {
 	open = slices.Clone(open)
 	slices.SortStableFunc(open, func(a, b alerting.Incident) int {
 		page := func(i alerting.Incident) int {
-			if i.Severity == alerting.Page {
+			if i.Loud() == alerting.Page {
 				return 0
 			}
 			return 1
@@ -200,7 +180,7 @@ func incidentsBody(open []alerting.Incident) Body {
 		switch {
 		case i.Rule == alerting.RuleNoData:
 			icon = "❔"
-		case i.Severity == alerting.Page:
+		case i.Loud() == alerting.Page:
 			icon = "🔥"
 		}
 		lines = append(lines, icon+" *"+escape(string(i.SLO))+"* · "+dress(sentences.Standing(i))+" · "+code(i.ID))
