@@ -20,7 +20,7 @@ import (
 func toSLO(b engine.Budget) api.SLO {
 	out := api.SLO{
 		Promise: api.PromiseOf(b.ID, b.Spec), State: string(gradeOf(&b).Grade),
-		Burn:    []api.Burn{}, Alerts: toAlerts(b), Open: []string{},
+		Burn: []api.Burn{}, Alerts: toAlerts(b), Open: []string{},
 		Data: api.Data{State: b.Data, AsOf: b.AsOf.UTC(), Since: sinceOf(b), History: b.Filling, Problems: b.Problems},
 	}
 	out.Journey = toJourney(b)
