@@ -26,8 +26,8 @@ type SLO struct {
 	Promise
 	WindowBudget
 	// State says in one word how the budget stands, the first of these that holds: page (one is
-	// open), no_data (missing, or cannot be read), spent, ticket, low (less than a quarter is left),
-	// unknown (no event, or too little of the window is known), good.
+	// open), no_data (missing, or cannot be read), spent, ticket (one is open), low (less than a
+	// quarter is left), unknown (no event, or too little of the window is known), good.
 	State string `json:"state"`
 	// Windows are the further windows of an SLO that has several; the first one, which drives the
 	// alerts, is above.
