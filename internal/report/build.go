@@ -155,12 +155,13 @@ type Other struct {
 // hours already; in the others the account is shifted by half an hour, the same way each time.
 func Build(in Input) Report {
 	b := newBuilder(in)
-	for _, s := range b.subjects {
+	for i, s := range b.subjects {
 		if s.Hold == nil {
 			b.add(s)
-			continue
+		} else {
+			s.Hold(func() { b.add(s) })
 		}
-		s.Hold(func() { b.add(s) })
+		b.subjects[i].Ledger = nil // whoever writes it may go on
 	}
 	b.finish()
 	return b.Report
@@ -177,6 +178,9 @@ func (b *builder) add(s Subject) {
 		}
 		return
 	}
+	if first := s.Ledger.First().Time(); !s.Ledger.Empty() && (b.known.IsZero() || first.Before(b.known)) {
+		b.known = first
+	}
 	b.row(s)
 	b.attribute(s)
 	b.changes(s)
@@ -191,6 +195,7 @@ type builder struct {
 	acts     map[string][]alerting.Act // by incident, oldest first
 	acked    map[string]alerting.Act   // the first acknowledgement of each incident
 	earlier  []Incident                // that were over before the period
+	known    time.Time                 // the first that any ledger has; zero if they are all empty
 }
 
 func newBuilder(in Input) *builder {

@@ -66,10 +66,9 @@ func (b *builder) past(p Period) Past {
 		to = b.To
 	}
 	l := Load{from: from.UTC().Truncate(time.Hour), to: to.UTC().Truncate(time.Minute), zone: b.zone, shifts: map[time.Time]int{}}
-	out := Past{Period: p}
+	out := Past{Period: p, Known: !b.known.IsZero() && !b.known.After(l.from)}
 	var detect, resolve []time.Duration
 	for _, s := range b.subjects {
-		out.Known = out.Known || s.Ledger != nil && !s.Ledger.Empty() && !s.Ledger.First().Time().After(l.from)
 		for _, i := range s.Incidents {
 			if i.Rule == alerting.RuleNoData || i.Damaged {
 				continue
