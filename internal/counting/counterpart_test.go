@@ -3,6 +3,7 @@ package counting
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,15 @@ func (n notes) Late(_ int32, _, at budget.Minute, bad, total int64) {
 		panic("a failed minute cannot be amended")
 	}
 	n[at] = budget.Count(s.Bad+bad, s.Total+total)
+}
+
+// each keeps notes about every account.
+type each [2]notes
+
+func (e each) Slot(account int32, at budget.Minute, s budget.Slot) { e[account].Slot(account, at, s) }
+
+func (e each) Late(account int32, since, at budget.Minute, bad, total int64) {
+	e[account].Late(account, since, at, bad, total)
 }
 
 func (n notes) String() string {
@@ -101,7 +111,7 @@ func (sc scene) play(t *testing.T, cut int) (notes, *State) {
 					sc.shown(m, &is)
 				}
 				for k, value := range []float64{is.good, is.bad, is.all} {
-					if value > 0 {
+					if value > 0 || math.IsNaN(value) {
 						runs = append(runs, Run{int32(3*i + k), []Sample{{ms, value}}})
 					}
 				}
@@ -130,6 +140,15 @@ func hide(from, to int) func(int, *values) {
 	return func(m int, v *values) {
 		if m >= from && m < to {
 			v.good = -1
+		}
+	}
+}
+
+// noNumber lets the good series show what is no number in minutes.
+func noNumber(from, to int) func(int, *values) {
+	return func(m int, v *values) {
+		if m >= from && m < to {
+			v.good = math.NaN()
 		}
 	}
 }
@@ -163,6 +182,8 @@ func TestATotalWithoutItsCounterpart(t *testing.T) {
 			}
 		}, shown: hide(13, 19)}, "0/40 0/40 0/40 1/40~ 1/40~ 0/40~ 1/40~ 1/40~ 0/40~ 0/40", 6},
 		{"a bucket that never was there is a question, too", scene{apart: true, twin: true, shown: hide(0, 20)}, "? ? ? ? ? ? ? ? ? ?", 20},
+		{"the good series show no number for a while: their difference tells", scene{requests: usual, shown: noNumber(13, 16)}, "4/40 4/40 4/40 4/40~ 4/40~ 4/40~ 4/40 4/40 4/40 4/40", 3},
+		{"the bucket shows no number for a while", scene{apart: true, twin: true, requests: func(m int, v *values) { v.good = 9 }, shown: noNumber(13, 16)}, "4/40 4/40 4/40 4/40~ 4/40~ 4/40~ 4/40 4/40 4/40 4/40", 3},
 		{"good events that nobody ever had are an outage", scene{apart: true, shown: hide(0, 20)}, "40/40 40/40 40/40 40/40 40/40 40/40 40/40 40/40 40/40 40/40", 0},
 		{"the process restarts and every request fails: an outage", scene{requests: func(m int, v *values) {
 			if m >= 13 {
@@ -193,6 +214,52 @@ func TestATotalWithoutItsCounterpart(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAMarkerBesideASampleOfTheSameSeries: a label is written anew, as by an upgrade to Prometheus
+// 3, and VictoriaMetrics answers with the marker by which the series ends under its old spelling:
+// at the time of the first sample of the new one, before or behind it, apart or not.
+func TestAMarkerBesideASampleOfTheSameSeries(t *testing.T) {
+	for _, order := range []string{"marker, sample", "sample, marker", "marker; sample", "sample; marker"} {
+		index, got := &Index{}, [2]notes{{}, {}}
+		index.AddAccount(Info{ByGood: true, Twin: true})
+		index.AddAccount(Info{})
+		index.Meet(0, 0, true, []Route{{0, Good}, {1, Total}})
+		index.Meet(1, 0, true, []Route{{0, Total}})
+		c := NewCounter(&State{Promises: []Promise{{Since: 2001}}}, index, each(got))
+		asked := EndOf(2000 - 1)
+		for m := range 20 {
+			to := EndOf(budget.Minute(2000 + m))
+			var runs []Run
+			for q := range int64(4) {
+				s := Sample{asked + q*15_000 + 5_000, float64(1000 + 40*m + 10*int(q))}
+				runs = append(runs, Run{1, []Sample{s}})
+				marker := Sample{s.MS, math.NaN()}
+				switch {
+				case m != 13 || q != 3:
+					runs = append(runs, Run{0, []Sample{s}})
+				case order == "marker, sample":
+					runs = append(runs, Run{0, []Sample{marker, s}})
+				case order == "sample, marker":
+					runs = append(runs, Run{0, []Sample{s, marker}})
+				case order == "marker; sample":
+					runs = append(runs, Run{0, []Sample{marker}}, Run{0, []Sample{s}})
+				default:
+					runs = append(runs, Run{0, []Sample{s}}, Run{0, []Sample{marker}})
+				}
+			}
+			c.Take(runs, Question{Since: asked, To: to, Now: to})
+			c.Decide(to)
+			asked = to
+		}
+		for m := budget.Minute(2010); m < 2019; m++ {
+			for account, got := range got {
+				if s := got[m]; s != budget.Count(0, 40*budget.Unit) {
+					t.Errorf("%s: minute %d of account %d is %+v", order, m-2000, account, s)
+				}
+			}
+		}
 	}
 }
 

@@ -107,8 +107,8 @@ func (sc *scrape) wentOnElsewhere() bool {
 
 // drop passes over a value that never counts. What is no number may be the marker by which a series
 // ends, which VictoriaMetrics answers with like with a sample: it is one where another series of
-// the target begins, and is told as a fault only if the series goes on. Else it is no value, and
-// yet a sign of life.
+// the target begins, and is told as a fault only if the series goes on. Either way the scrape has
+// not shown the series.
 func (sc *scrape) drop(s shown, known bool, births *Group) {
 	cur := &sc.Cursors[s.series]
 	begins := func(o shown) bool {
@@ -125,9 +125,6 @@ func (sc *scrape) drop(s shown, known bool, births *Group) {
 		return
 	default:
 		cur.Flags |= Blank
-	}
-	if known {
-		cur.MS = sc.ms
 	}
 }
 

@@ -90,11 +90,11 @@ func (c *Counter) Take(runs []Run, q Question) {
 			for int(c.next[i]) < len(r.Samples) && r.Samples[c.next[i]].MS < m.ms {
 				c.next[i]++
 			}
-			if int(c.next[i]) < len(r.Samples) && r.Samples[c.next[i]].MS == m.ms {
+			for ; int(c.next[i]) < len(r.Samples) && r.Samples[c.next[i]].MS == m.ms; c.next[i]++ {
 				c.shown = append(c.shown, shown{r.Series, r.Samples[c.next[i]].V})
-				c.next[i]++
 			}
 		}
+		numbersFirst(c.shown)
 		if len(c.shown) > 0 {
 			c.count(&scrape{view: c.view, target: m.target, ms: m.ms, shown: c.shown, starts: q.Starts, created: q.Created})
 		}
@@ -102,6 +102,19 @@ func (c *Counter) Take(runs []Run, q Question) {
 	c.judge(q.To, false)
 	c.runs = nil
 	c.Read, c.Asked, c.Primed = max(c.Read, q.To), q.Now, true
+}
+
+// numbersFirst puts what is no number behind the others: where a label is written anew, the marker
+// by which the series ends under its old spelling stands at the time of the first sample of the
+// new one, and both are the same series.
+func numbersFirst(all []shown) {
+	next := 0
+	for i, s := range all {
+		if !math.IsNaN(s.v) {
+			all[next], all[i] = s, all[next]
+			next++
+		}
+	}
 }
 
 // moments sorts runs by target and finds the scrapes among them, oldest first.
