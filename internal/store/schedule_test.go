@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,8 +29,8 @@ import (
 var lives = flag.Int("lives", 0, "random schedules of faults over processes that share a PostgreSQL")
 
 // lanes is how many schedules go on side by side, each with a server of its own: they wait most of
-// the time.
-const lanes = 16
+// the time. More of them leave members too little of a core to keep a lease of [quick].
+var lanes = 4 * runtime.GOMAXPROCS(0)
 
 // Two or three processes share a PostgreSQL. They are killed, stopped and reset at random, cut off
 // from the server, from where messages go and from what tells them what to decide, and their clocks
