@@ -205,6 +205,22 @@ func guessProbes() []probe {
 		{door: "guesses", name: "another address in X-Forwarded-For is no new guesser", inputs: []int{55}, try: guess(func(n int) []string {
 			return []string{fmt.Sprintf("X-Slowburn-Token: canary-token-%08d", n), fmt.Sprintf("X-Forwarded-For: 192.0.2.%d", n%250), fmt.Sprintf("X-Real-Ip: 192.0.2.%d", n%250)}
 		})},
+		{door: "guesses", name: "300 wrong passwords beside a signature: most are turned away unread", inputs: []int{55}, try: func(ctx context.Context, c *camp) error {
+			own, err := c.castle(ctx, "vault")
+			if err != nil {
+				return err
+			}
+			return own.guess(ctx, "/api/v1/acts", harmless, func(n int) []string {
+				return []string{"X-Slack-Signature: v0=1", "Authorization: Basic " + basic("reader", fmt.Sprint("guess ", n))}
+			})
+		}},
+		{door: "guesses", name: "300 wrong tokens in the form of a page: most are turned away unread", inputs: []int{55}, try: func(ctx context.Context, c *camp) error {
+			own, err := c.castle(ctx, "bank")
+			if err != nil {
+				return err
+			}
+			return own.guess(ctx, "/approvals", "act=approve&key=x&by=A&token=canary-token-of-nobody", func(int) []string { return []string{"Content-Type: application/x-www-form-urlencoded"} })
+		}},
 		{door: "guesses", name: "guesses are counted and told in the log, without the guess", try: guessesTold},
 	}
 }
@@ -216,23 +232,27 @@ func guess(headers func(n int) []string) func(context.Context, *camp) error {
 		if err != nil {
 			return err
 		}
-		ctx, turnedAway := context.WithValue(ctx, impatient{}, true), 0
-		for n := range 300 {
-			a, err := t.send(ctx, http.MethodPost, "/api/v1/acts", harmless, headers(n)...)
-			if err != nil {
-				return err
-			}
-			if a.status == http.StatusTooManyRequests {
-				turnedAway++
-			} else if err := oneOf(a, 401, 403); err != nil {
-				return err
-			}
-		}
-		if turnedAway < 200 {
-			return fmt.Errorf("only %d of 300 were turned away", turnedAway)
-		}
-		return nil
+		return t.guess(ctx, "/api/v1/acts", harmless, headers)
 	}
+}
+
+func (t *target) guess(ctx context.Context, path, body string, headers func(n int) []string) error {
+	ctx, turnedAway := context.WithValue(ctx, impatient{}, true), 0
+	for n := range 300 {
+		a, err := t.send(ctx, http.MethodPost, path, body, headers(n)...)
+		if err != nil {
+			return err
+		}
+		if a.status == http.StatusTooManyRequests {
+			turnedAway++
+		} else if err := oneOf(a, 401, 403); err != nil {
+			return err
+		}
+	}
+	if turnedAway < 200 {
+		return fmt.Errorf("only %d of 300 were turned away", turnedAway)
+	}
+	return nil
 }
 
 func guessesTold(ctx context.Context, c *camp) error {

@@ -79,6 +79,9 @@ func formCaller(s *server, r *http.Request) (c caller, err error) {
 	if err := r.ParseForm(); err != nil {
 		return c, badRequest("The form cannot be read.")
 	}
+	if r.PostForm.Get("token") != "" && s.refusals.mustWait(r) {
+		return c, &problem{http.StatusTooManyRequests, "too_many", tooManyTries}
+	}
 	c, known := s.callerOf(r, r.PostForm.Get("token"))
 	switch {
 	case !known:

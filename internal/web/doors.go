@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,7 +46,7 @@ func newDoor(places int) *door {
 // enter awaits the body, then takes a place. It has answered if it returns nil; else leave gives
 // the place back.
 func (d *door) enter(w http.ResponseWriter, r *http.Request) (leave func()) {
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+	if hasBody(r) {
 		if !take(d.arriving) {
 			turnAway(w)
 			return nil
@@ -64,6 +66,15 @@ func (d *door) enter(w http.ResponseWriter, r *http.Request) (leave func()) {
 	return func() { <-d.places }
 }
 
+func hasBody(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+}
+
+// hurry bounds how long the body of a request may take from now on, also if it is refused unread.
+func hurry(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyIn)) // a recorder in a test has none
+}
+
 func take(places chan struct{}) bool {
 	select {
 	case places <- struct{}{}:
@@ -80,8 +91,7 @@ func turnAway(w http.ResponseWriter) {
 
 // arrive reads the body, or as much of it as anybody wants, and puts it in its place.
 func arrive(w http.ResponseWriter, r *http.Request) error {
-	deadline := http.NewResponseController(w)
-	_ = deadline.SetReadDeadline(time.Now().Add(bodyIn)) // a recorder in a test has none
+	hurry(w)
 	rest := r.Body
 	start, err := io.ReadAll(io.LimitReader(rest, maxBody+1))
 	if err != nil {
@@ -92,7 +102,7 @@ func arrive(w http.ResponseWriter, r *http.Request) error {
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(start), rest), rest}
 	if len(start) <= maxBody { // the server looks whether the client is still there
-		_ = deadline.SetReadDeadline(time.Time{})
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	return nil
 }
@@ -135,7 +145,7 @@ type refusals struct {
 	count *prometheus.CounterVec
 
 	mu       sync.Mutex
-	suspects map[string]suspect // by address
+	suspects map[string]suspect // by network
 	told     time.Time
 	untold   int
 }
@@ -152,26 +162,36 @@ func newRefusals(log *slog.Logger, now func() time.Time) *refusals {
 	}, []string{"reason"})}
 }
 
-// proof says by what a request proves who it comes from; "" if it does not try.
-func proof(r *http.Request) string {
-	kind, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	switch {
-	case r.Header.Get("X-Slack-Signature") != "" || strings.HasPrefix(r.URL.Path, "/slack/"):
-		return "signature"
-	case strings.EqualFold(kind, "Basic"):
-		return "password"
-	case kind != "" || r.Header.Get(TokenHeader) != "":
-		return "token"
+// The kinds of proof that a request may bring, each beside the others.
+var proofs = []string{"password", "token", "signature"}
+
+// tries reports whether a request tries to prove who it comes from by a kind of proof.
+func tries(r *http.Request, kind string) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch basic := strings.EqualFold(scheme, "Basic"); kind {
+	case "password":
+		return basic
+	case "token":
+		return scheme != "" && !basic || r.Header.Get(TokenHeader) != ""
+	default:
+		return r.Header.Get("X-Slack-Signature") != "" || strings.HasPrefix(r.URL.Path, "/slack/")
 	}
-	return ""
 }
 
-// mustWait reports whether the address of a request has to wait before it tries again.
+// tooManyTries answers an address that has to wait.
+const tooManyTries = "Too many wrong tokens, signatures or passwords came from this address."
+
+// mustWait reports whether the address of a request has to wait before it tries again, and counts
+// that it has tried too early.
 func (f *refusals) mustWait(r *http.Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s, known := f.suspects[addressOf(r)]
-	return known && s.tries-int(f.now().Sub(s.last)/tryEvery) >= freeTries
+	s, known := f.suspects[networkOf(r)]
+	if !known || s.tries-int(f.now().Sub(s.last)/tryEvery) < freeTries {
+		return false
+	}
+	f.count.WithLabelValues("too_many").Inc()
+	return true
 }
 
 // wrong notes that a proof was none.
@@ -179,7 +199,7 @@ func (f *refusals) wrong(r *http.Request, reason string) {
 	f.count.WithLabelValues(reason).Inc()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	address, now := addressOf(r), f.now()
+	address, now := networkOf(r), f.now()
 	s := f.suspects[address]
 	s.tries = max(s.tries-int(now.Sub(s.last)/tryEvery), 0) + 1
 	s.last = now
@@ -216,14 +236,24 @@ func addressOf(r *http.Request) string {
 	return host
 }
 
+// networkOf returns from where a request comes: its address, or of IPv6 the network of 64 bits, all
+// of whose addresses one machine may have.
+func networkOf(r *http.Request) string {
+	ip, err := netip.ParseAddr(addressOf(r))
+	if err != nil || ip.Unmap().Is4() {
+		return addressOf(r)
+	}
+	network, _ := ip.WithZone("").Prefix(64)
+	return network.String()
+}
+
 // slowDown turns away an address that has tried too often. Only requests that try to prove
 // something are looked at: pages stay there for everybody else behind the same proxy.
 func (f *refusals) slowDown(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if proof(r) != "" && f.mustWait(r) {
-			f.count.WithLabelValues("too_many").Inc()
+		if slices.ContainsFunc(proofs, func(kind string) bool { return tries(r, kind) }) && f.mustWait(r) {
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "Too many wrong tokens, signatures or passwords came from this address.", http.StatusTooManyRequests)
+			http.Error(w, tooManyTries, http.StatusTooManyRequests)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -233,7 +263,7 @@ func (f *refusals) slowDown(next http.Handler) http.Handler {
 // watch notes the requests that a handler refuses because their proof, of that kind, is none.
 func (f *refusals) watch(kind string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if proof(r) != kind {
+		if !tries(r, kind) {
 			next.ServeHTTP(w, r)
 			return
 		}

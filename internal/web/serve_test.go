@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -284,6 +285,10 @@ func TestWrongProofsAreCountedToldAndSlowedDown(t *testing.T) {
 		{"token", "POST /-/reload", "X-Slowburn-Token: wrong"},
 		{"token", "POST /api/v1/acts", "Authorization: bearer wrong"},
 		{"signature", "POST /slack/commands", "X-Slack-Signature: v0=wrong"},
+		{"password", "GET /", "Authorization: Basic YWRhOng=\r\nX-Slack-Signature: v0=1"}, // no proof hides another
+		{"password", "GET /slack/nothing", "Authorization: Basic YWRhOng="},
+		{"signature", "POST /slack/commands", "X-Slack-Signature: v0=wrong\r\nAuthorization: Basic YWRhOng="},
+		{"token", "POST /approvals", "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 16\r\n\r\nby=A&token=wrong"},
 	} {
 		s := newShopOf(t, nil)
 		log := &logtest.Log{}
@@ -366,6 +371,45 @@ func TestSlowBodiesTakeNoPlace(t *testing.T) {
 		var code int
 		if _, err := fmt.Fscanf(conn, "HTTP/1.1 %d", &code); err != nil || code != http.StatusRequestTimeout {
 			t.Errorf("a body that never comes gets %d, %v", code, err)
+		}
+	}
+}
+
+// A body that the password turned away unread is awaited no longer than another.
+func TestASlowBodyWithoutAPasswordIsCutOff(t *testing.T) {
+	t.Parallel()
+	conn, err := net.Dial("tcp", serve(t, newShopOf(t, nil).handler(), withPassword(t)))
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetDeadline(time.Now().Add(bodyIn+9*time.Second)))
+	_, err = io.WriteString(conn, "POST /api/v1/acts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\na")
+	must(t, err)
+	got, err := io.ReadAll(conn)
+	if !strings.HasPrefix(string(got), "HTTP/1.1 401") || err != nil {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// Of IPv6, one machine has as many addresses as it wants in a network of 64 bits.
+func TestAnotherAddressOfTheSameNetworkIsNoOtherGuesser(t *testing.T) {
+	for name, c := range map[string]struct {
+		address string // of the nth try
+		waits   bool
+	}{
+		"the same address":            {"192.0.2.7", true},
+		"another address of IPv4":     {"192.0.2.N", false},
+		"the same network of IPv6":    {"2001:db8::N", true},
+		"another network of IPv6":     {"2001:db8:0:N::1", false},
+		"another address by its zone": {"fe80::1%ethN", true},
+		"IPv4 as IPv6":                {"::ffff:192.0.2.N", false},
+	} {
+		f, r := newRefusals(quiet, func() time.Time { return now }), httptest.NewRequest(http.MethodGet, "/", nil)
+		for n := range freeTries + 1 {
+			r.RemoteAddr = net.JoinHostPort(strings.ReplaceAll(c.address, "N", strconv.Itoa(n)), "1")
+			f.wrong(r, "token")
+		}
+		if f.mustWait(r) != c.waits {
+			t.Errorf("%s waits: %v", name, !c.waits)
 		}
 	}
 }

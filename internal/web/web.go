@@ -235,10 +235,13 @@ func (f *front) behind(password http.Handler) http.Handler {
 		}
 	}))
 	return f.server.onlyFromProxies(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hasBody(r) {
+			hurry(w) // the server awaits also what nobody reads
+		}
 		switch {
 		case f.free(r):
 			f.Handler.ServeHTTP(w, r)
-		case proof(r) == "password":
+		case tries(r, "password"):
 			watched.ServeHTTP(w, r)
 		case tokenOf(r) != "":
 			byToken.ServeHTTP(w, r)
