@@ -231,6 +231,13 @@ func (b Book) with(changed ...alerting.Incident) Book {
 	return d.Book
 }
 
+// Evidence returns what was found out about an incident that is open, nil as long as that is nothing.
+func (b Book) Evidence(id string) *ranking.Evidence { return b.evidence[id] }
+
+// Since lists the newest changes that concern an incident's budget and began after its onset, oldest
+// first.
+func (b Book) Since(i alerting.Incident) []alerting.Act { return changesSince(b.acts, i) }
+
 // WithEvidence returns a book that knows what was found out about an incident, in the place of what
 // was known.
 func (b Book) WithEvidence(found *ranking.Evidence) Book {

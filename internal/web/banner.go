@@ -6,12 +6,8 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/alerting"
-	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
-	"github.com/slowburn-sre/slowburn/internal/incidents"
-	"github.com/slowburn-sre/slowburn/internal/sentences"
-	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // banner tells of an open incident, in the words of the page that was sent.
@@ -87,7 +83,7 @@ func (s openIncidents) teamOf(service string) string {
 
 // bannerOf tells of one incident.
 func (s openIncidents) bannerOf(seen *engine.Snapshot, i alerting.Incident) banner {
-	b := banner{Incident: i, Key: stateKey(i), Kind: nameOf(i), Symptom: symptom(s.factsOf(seen, i)), Has: "nobody has acknowledged it", For: figures.Duration(s.Now().Sub(i.Onset))}
+	b := banner{Incident: i, Key: stateKey(i), Kind: nameOf(i), Symptom: symptom(factsOf(seen, i, s.Now())), Has: "nobody has acknowledged it", For: figures.Duration(s.Now().Sub(i.Onset))}
 	if a, ok := i.Acknowledged(); ok {
 		b.Has = "acknowledged by " + a.By
 	}
@@ -95,26 +91,4 @@ func (s openIncidents) bannerOf(seen *engine.Snapshot, i alerting.Incident) bann
 		b.Left = of.Windows[0].LeftText()
 	}
 	return b
-}
-
-// factsOf returns what can be said of an incident now.
-func (s openIncidents) factsOf(seen *engine.Snapshot, i alerting.Incident) sentences.Facts {
-	f := sentences.Facts{Event: i.Last, Incident: i, Spec: seen.Set.Lookup(i.SLO), Now: s.Now()}
-	if b, ok := seen.Budget(i.SLO); ok {
-		f.Spec, f.Status, f.Outlook = b.Spec, b.Windows[0], b.Outlook
-		seen.WithLedger(i.SLO, func(_ *slo.Spec, l *budget.Ledger) { f.Failing = incidents.Failing(l, i, i.Last.At+1) })
-	}
-	return f
-}
-
-// symptom says in a sentence what is the matter. Of an SLO that was removed, and of a record that
-// is damaged, no more than that is known.
-func symptom(f sentences.Facts) string {
-	if f.Spec == nil || f.Incident.Damaged {
-		return nameOf(f.Incident) + " of " + string(f.Incident.SLO)
-	}
-	if f.Headlined() {
-		return sentences.Sentence(f.Summary())
-	}
-	return f.Summary()
 }

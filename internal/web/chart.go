@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"html/template"
@@ -27,6 +28,7 @@ type chart struct {
 	Shades     []shade
 	Marks      []mark
 	Quiet      bool // the marks are not named: they are on the chart above
+	Rows       int  // of names of marks; a few if zero
 }
 
 // axis is the vertical one. What lies beyond it is drawn at its end.
@@ -87,11 +89,14 @@ const (
 
 // top returns the room above the curves.
 func (c chart) top() int {
-	if rows := min(len(c.marks()), markRows); rows > 0 && !c.Quiet {
+	if rows := min(len(c.marks()), c.rows()); rows > 0 && !c.Quiet {
 		return chartTop + rows*markRow
 	}
 	return chartTop
 }
+
+// rows returns in how many rows names of marks stand by turns.
+func (c chart) rows() int { return cmp.Or(c.Rows, markRows) }
 
 // marks returns those within the chart.
 func (c chart) marks() (all []mark) {
@@ -345,7 +350,7 @@ func (d *drawing) moments() {
 		x, name := 100*d.x(m.At), ""
 		y := d.top()
 		if !d.Quiet {
-			row := n % markRows
+			row := n % d.rows()
 			y = 4 + row*markRow
 			side, shift := "start", 4
 			if x > 55 {

@@ -27,20 +27,26 @@ import (
 // incidentView is the page of one incident.
 type incidentView struct {
 	alerting.Incident
-	Spec      *slo.Spec // nil if the SLO was removed
-	Name, Key string    // what kind it is, and its colour
-	Facts     []fact
-	Timeline  []api.Happening
-	MayAct    bool   // there is a form
-	AskToken  bool   // which must bring a token
-	By        string // who has signed in, "" if nobody
-	Merged    markup // what it is told together with, "" if with nothing
-	Slack     string // where its message is, "" if that is not known
-	Parts     []part
-	Review    *postmortem.Review // nil if there is none
-	Draft     template.HTML
-	NoDraft   string // why there is no draft
-	Silences  []option
+	Heading  string // what is the matter
+	Named    string // what kind it is, and of when
+	State    markup
+	Screen   []markup // what is read first, below the heading
+	Has      markup   // who has it; "" if that is not to be said any more
+	Try      string   // what to try first, "" without a guess
+	Spec     *slo.Spec
+	Facts    []fact
+	Charts   []chart // one, or none if there is nothing to draw
+	Timeline []api.Happening
+	MayAct   bool             // there is a form
+	Primary  alerting.ActKind // what is to be done next; "" if it is up to people
+	AskToken bool             // which must bring a token
+	By       string           // who has signed in, "" if nobody
+	Merged   markup           // what it is told together with, "" if with nothing
+	Slack    string           // where its message is, "" if that is not known
+	Parts    []part
+	Review   *postmortem.Review // nil if there is none
+	HasDraft bool               // the postmortem has a page
+	Silences []option
 }
 
 func (v incidentView) hasForm() bool { return v.MayAct }
@@ -61,8 +67,16 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 		}
 		return "", here, err
 	}
-	v := incidentView{Incident: i, Spec: s.Source.Snapshot().Set.Lookup(i.SLO), Name: nameOf(i), Key: stateKey(i), Silences: silences}
-	v.Facts = s.incidentFacts(i, v.Spec)
+	f := factsOf(s.Source.Snapshot(), i, s.Now())
+	v := incidentView{Incident: i, Spec: f.Spec, Heading: heading(f), Named: nameOf(i) + " of " + figures.UTC(i.Onset), State: standingBadge(f), Silences: silences}
+	for _, t := range screen(f) {
+		v.Screen = append(v.Screen, s.linked(t))
+	}
+	if i.Open {
+		v.Has, v.Try, v.Primary = s.linked(f.Headline().Has()), f.Headline().Try(), nextAct(i)
+	}
+	v.Facts = incidentFacts(f)
+	v.Charts = budgetCharts{s}.ofIncident(i, f.Spec)
 	v.Timeline = api.DetailOf(i, v.Spec, s.Now()).Timeline
 	_, known := s.callerOf(r, "")
 	v.MayAct = s.Do != nil && (known || len(s.Tokens()) > 0)
@@ -75,13 +89,45 @@ func (s *site) incidentPage(r *http.Request) (string, page, error) {
 		s.Log.Error("cannot read where the message is", "incident", i.ID, "err", err)
 	}
 	v.Parts = s.incidentParts(ctx, i)
-	v.Review = s.reviewOf(i.ID)
-	if text, err := s.draft(ctx, i); err != nil {
-		v.NoDraft = problemOf(err).text
-	} else {
-		v.Draft = s.pages.render(text, decoration{Link: s.named(s.prefix)})
+	v.Review, v.HasDraft = s.reviewOf(i.ID), s.Postmortem != nil
+	return "incident", page{Title: v.Heading, Here: here.Here, Body: v}, nil
+}
+
+// screen returns what is read first below the heading of an incident's page.
+func screen(f sentences.Facts) []sentences.Text {
+	switch {
+	case f.Incident.Title() != "":
+		return []sentences.Text{{{Words: symptom(f) + "."}}}
+	case tellable(f) && f.Headlined() && f.Incident.Open:
+		return f.Headline().Screen()
 	}
-	return "incident", page{Title: "Incident of " + string(i.SLO), Here: here.Here, Body: v}, nil
+	return nil
+}
+
+// standingBadge returns how an incident stands.
+func standingBadge(f sentences.Facts) markup {
+	switch i := f.Incident; {
+	case !i.Open:
+		return endedBadge(i)
+	case tellable(f) && f.Stopped():
+		return badge("low", "Stopped")
+	case i.Rule == alerting.RuleNoData:
+		return badge(stateKey(i), nameOf(i))
+	default:
+		return badge(stateKey(i), "Firing")
+	}
+}
+
+// nextAct returns what is to be done next about an open incident: somebody has to take it, then to
+// say that users no longer feel it.
+func nextAct(i alerting.Incident) alerting.ActKind {
+	if _, ok := i.Acknowledged(); !ok {
+		return alerting.Acknowledge
+	}
+	if _, ok := i.TimeToMitigate(); !ok {
+		return alerting.Mitigated
+	}
+	return ""
 }
 
 // documentView is a page that is one document.
@@ -105,7 +151,7 @@ func postmortemPage(ctx context.Context, s *site, id string) (string, page, erro
 	return "document", page{Title: v.Title, Here: here.Here, Body: v}, nil
 }
 
-// linked returns a text with its times, and links to the pages of the incidents that it names; ""
+// linked returns a text with its times and what is strong in it, and links to the pages of the incidents that it names; ""
 // for no text.
 func (l links) linked(t sentences.Text) (m markup) {
 	for _, p := range t {
@@ -113,7 +159,9 @@ func (l links) linked(t sentences.Text) (m markup) {
 		case p.Incident != "":
 			m += l.incidentLink(p.Incident, p.Words)
 		case !p.At.IsZero():
-			m += stamp(p.At)
+			m += moment(p.At, p.Words)
+		case p.Strong:
+			m += "<strong>" + text(p.Words) + "</strong>"
 		default:
 			m += text(p.Words)
 		}
@@ -121,12 +169,10 @@ func (l links) linked(t sentences.Text) (m markup) {
 	return m
 }
 
-// incidentFacts returns the times and the cost of an incident.
-func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
-	ended, cost, peak := "Ended", "", unknown("the SLO was removed")
-	if i.Open {
-		ended = "Burned so far until"
-	}
+// incidentFacts returns the times and the cost of an incident. What is said above it is left out.
+func incidentFacts(f sentences.Facts) []fact {
+	i, spec := f.Incident, f.Spec
+	cost, peak := "", unknown("the SLO was removed")
 	if spec != nil {
 		cost, peak = "of the budget of "+figures.Window(spec.Window())+" as it was then", unknown("no events")
 		if rate, ok := i.PeakBurn(spec.Objective); ok && i.First.Pair != nil {
@@ -137,28 +183,31 @@ func (s *site) incidentFacts(i alerting.Incident, spec *slo.Spec) []fact {
 	if i.Last.Burn != nil {
 		bad = figure{figures.Events(i.Bad()), "of " + figures.Events(i.Last.Burn.Total) + " since the onset"}
 	}
-	over := sentences.Ended(i)
-	all := []fact{
-		{"Onset", figure{figures.UTC(i.Onset), sentences.Onset(i.Rule)}},
-		{"Detected", figure{figures.UTC(i.Alerted()), figures.Duration(i.TimeToDetect()) + " after the onset"}},
-		{"Escalated", figure{figures.UTC(i.Escalated), "from a ticket to a page"}},
-		{"Acknowledged", figure{figures.Unknown, "by nobody"}},
-		{ended, figure{figures.UTC(i.Ended), sentences.End(i.Rule) + "; " + figures.Duration(i.Duration()) + " after the onset"}},
-		{over, figure{figures.UTC(i.Resolved), "when the alert was over"}},
-		{"Bad events", bad},
-		{"Cost", figure{i.CostText(), cost}},
-		{"Highest burn", peak},
+	var all []fact
+	if now := f.Failing.Now; i.Open && tellable(f) && f.Headlined() && now.Total > 0 {
+		when := "in the newest minutes"
+		if f.Failing.SoFar {
+			when = "so far"
+		}
+		all = append(all, fact{"Failing now", figure{figures.Share(now.Bad, now.Total), "of all " + spec.SLI.Noun() + " " + when}})
+	}
+	all = append(all, fact{"Bad events", bad}, fact{"Cost", figure{i.CostText(), cost}}, fact{"Highest burn rate", peak})
+	all = append(all, fact{"Detected", figure{figures.Duration(i.TimeToDetect()), "after the onset, " + figures.UTC(i.Alerted())}})
+	if !i.Escalated.IsZero() {
+		all = append(all, fact{"Escalated", figure{figures.Duration(i.Escalated.Sub(i.Onset)), "after the onset, " + figures.UTC(i.Escalated) + ", from a ticket to a page"}})
 	}
 	if a, ok := i.Acknowledged(); ok {
 		took, _ := i.TimeToAcknowledge()
-		all[3].Figure = figure{figures.UTC(a.At), "by " + a.By + ", " + figures.Duration(took) + " after the alert"}
+		all = append(all, fact{"Acknowledged", figure{figures.Duration(took), "after the alert, " + figures.UTC(a.At) + ", by " + a.By}})
+	} else if !i.Open {
+		all = append(all, fact{"Acknowledged", figure{figures.Unknown, "by nobody"}})
 	}
-	if a, ok := i.Silenced(s.Now()); ok && i.Open {
-		all = append(all, fact{"Silenced", figure{sentences.Until(a.Until).String(), "by " + a.By}})
+	if !i.Open {
+		all = append(all,
+			fact{"Ended", figure{figures.Duration(i.Duration()), "after the onset, " + figures.UTC(i.Ended) + ": " + sentences.End(i.Rule)}},
+			fact{sentences.Ended(i), figure{figures.Duration(i.Resolved.Sub(i.Onset)), "after the onset, " + figures.UTC(i.Resolved) + ": the alert was over"}})
 	}
-	return slices.DeleteFunc(all, func(f fact) bool {
-		return f.Name == "Escalated" && i.Escalated.IsZero() || f.Name == over && i.Open
-	})
+	return all
 }
 
 // incidentParts returns what was found out about an incident, what burned upstream, and what was

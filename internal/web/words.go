@@ -132,8 +132,13 @@ func stamp(t time.Time) template.HTML {
 	if t.IsZero() {
 		return figures.Unknown
 	}
+	return moment(t, figures.UTC(t))
+}
+
+// moment returns words that name a time; the element has it exactly.
+func moment(t time.Time, words string) template.HTML {
 	iso := t.UTC().Format(time.RFC3339)
-	return template.HTML(`<time datetime="` + iso + `" title="` + iso + `">` + figures.UTC(t) + `</time>`) //nolint:gosec // made of digits
+	return `<time datetime="` + text(iso) + `" title="` + text(iso) + `">` + text(words) + `</time>`
 }
 
 // budgetPath returns the address of a budget's page, without the prefix.

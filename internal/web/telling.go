@@ -1,0 +1,55 @@
+package web
+
+import (
+	"time"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
+	"github.com/slowburn-sre/slowburn/slo"
+)
+
+// factsOf returns what can be said of an incident now, as messages say it.
+func factsOf(seen *engine.Snapshot, i alerting.Incident, now time.Time) sentences.Facts {
+	f := sentences.Facts{
+		Event: i.Last, Incident: i, Spec: seen.Set.Lookup(i.SLO), Now: now, Found: seen.Open.Evidence(i.ID), Since: seen.Open.Since(i),
+	}
+	if b, ok := seen.Budget(i.SLO); ok {
+		f.Spec, f.Status, f.Outlook = b.Spec, b.Windows[0], b.Outlook
+		seen.WithLedger(i.SLO, func(_ *slo.Spec, l *budget.Ledger) { f.Failing = incidents.Failing(l, i, i.Last.At+1) })
+	}
+	return f
+}
+
+// symptom says in a sentence what is the matter.
+func symptom(f sentences.Facts) string {
+	if !tellable(f) {
+		return briefly(f.Incident)
+	}
+	if f.Headlined() {
+		return sentences.Sentence(f.Summary())
+	}
+	return f.Summary()
+}
+
+// heading says what is the matter in the words that stand above the page of an incident: what users
+// feel, or what it was once it is over.
+func heading(f sentences.Facts) string {
+	switch i := f.Incident; {
+	case i.Title() != "":
+		return i.Title()
+	case tellable(f) && f.Headlined() && i.Open:
+		return sentences.Sentence(f.Headline().Title())
+	default:
+		return symptom(f)
+	}
+}
+
+// tellable reports whether more than the kind of an incident is known. Of an SLO that was removed,
+// and of a record that is damaged, it is not.
+func tellable(f sentences.Facts) bool { return f.Spec != nil && !f.Incident.Damaged }
+
+// briefly says of an incident what is always known.
+func briefly(i alerting.Incident) string { return nameOf(i) + " of " + string(i.SLO) }
