@@ -231,13 +231,6 @@ func (b Book) with(changed ...alerting.Incident) Book {
 	return d.Book
 }
 
-// Evidence returns what was found out about an incident that is open, nil as long as that is nothing.
-func (b Book) Evidence(id string) *ranking.Evidence { return b.evidence[id] }
-
-// Since lists the newest changes that concern an incident's budget and began after its onset, oldest
-// first.
-func (b Book) Since(i alerting.Incident) []alerting.Act { return changesSince(b.acts, i) }
-
 // WithEvidence returns a book that knows what was found out about an incident, in the place of what
 // was known.
 func (b Book) WithEvidence(found *ranking.Evidence) Book {
@@ -412,4 +405,10 @@ func (x index[K]) owned(own map[K]bool, key K) []string {
 
 func (index[K]) find(open map[string]*alerting.Incident, list []string, i *alerting.Incident, order func(a, b *alerting.Incident) int) (int, bool) {
 	return slices.BinarySearchFunc(list, i, func(id string, i *alerting.Incident) int { return order(open[id], i) })
+}
+
+// Known returns what was found out about an incident that is open, nil as long as that is nothing,
+// and the newest changes that concern its budget and began after its onset, oldest first.
+func Known(b Book, i alerting.Incident) (found *ranking.Evidence, since []alerting.Act) {
+	return b.evidence[i.ID], changesSince(b.acts, i)
 }

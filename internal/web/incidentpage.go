@@ -151,8 +151,8 @@ func postmortemPage(ctx context.Context, s *site, id string) (string, page, erro
 	return "document", page{Title: v.Title, Here: here.Here, Body: v}, nil
 }
 
-// linked returns a text with its times and what is strong in it, and links to the pages of the incidents that it names; ""
-// for no text.
+// linked returns a text with its times and what is strong in it, and links to the pages of the
+// incidents that it names; "" for no text.
 func (l links) linked(t sentences.Text) (m markup) {
 	for _, p := range t {
 		switch {

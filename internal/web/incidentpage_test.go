@@ -14,8 +14,9 @@ import (
 // heading1 is the main heading of a page, with its state.
 var heading1 = regexp.MustCompile(`(?s)<h1>([^<]*)(.*?)</h1>`)
 
-// What stands above an incident is what users feel, in the words of the overview and of its message,
-// and what they felt once it is over; then comes what is to be done, the chart, and what happened.
+// What stands above an incident is what users feel, in the words of the overview and of its
+// message, and what they felt once it is over; then comes what is to be done, the chart, and what
+// happened.
 func TestAnIncidentIsTitledByItsSymptom(t *testing.T) {
 	s := newShop(t)
 	s.options.Do = nothing

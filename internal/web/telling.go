@@ -13,9 +13,8 @@ import (
 
 // factsOf returns what can be said of an incident now, as messages say it.
 func factsOf(seen *engine.Snapshot, i alerting.Incident, now time.Time) sentences.Facts {
-	f := sentences.Facts{
-		Event: i.Last, Incident: i, Spec: seen.Set.Lookup(i.SLO), Now: now, Found: seen.Open.Evidence(i.ID), Since: seen.Open.Since(i),
-	}
+	f := sentences.Facts{Event: i.Last, Incident: i, Spec: seen.Set.Lookup(i.SLO), Now: now}
+	f.Found, f.Since = incidents.Known(seen.Open, i)
 	if b, ok := seen.Budget(i.SLO); ok {
 		f.Spec, f.Status, f.Outlook = b.Spec, b.Windows[0], b.Outlook
 		seen.WithLedger(i.SLO, func(_ *slo.Spec, l *budget.Ledger) { f.Failing = incidents.Failing(l, i, i.Last.At+1) })
