@@ -32,7 +32,7 @@ type actsCmd struct {
 // actor is who does it, and why.
 type actor struct {
 	remote
-	By     string `help:"Who does it." env:"USER" default:"somebody"`
+	By     string `help:"Who does it. Without a name: whom the token proves to be asking." env:"USER"`
 	Reason string `help:"Why, in a sentence."`
 }
 

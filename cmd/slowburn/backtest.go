@@ -30,7 +30,8 @@ type backtestCmd struct {
 	From       time.Time      `help:"Replay from this time instead." placeholder:"TIME"`
 	To         time.Time      `help:"Replay up to this time." placeholder:"TIME"`
 	Prometheus string         `name:"prometheus.url" placeholder:"URL" help:"The server; overrides the configuration."`
-	Incidents  string         `help:"A CSV file of incidents that people know of, with columns from,to (RFC 3339): reports how well the alerts would have done." placeholder:"FILE"`
+	Incidents  string         `help:"A CSV file of incidents that people know of, with columns from,to: reports how well the alerts would have done." placeholder:"FILE"`
+	NoData     bool           `name:"no-data" help:"Also list the stretches without data, in which nothing is known to have failed."`
 	printer
 }
 
@@ -57,7 +58,7 @@ func (c *backtestCmd) Run(e *env) error {
 	if err != nil {
 		return exitError{exitUsage, err}
 	}
-	labels, err := readLabels(c.Incidents)
+	labels, err := readLabels(c.Incidents, e.now())
 	if err != nil {
 		return cannotFindOut(err)
 	}
@@ -211,6 +212,9 @@ func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, fro
 	var rows []row
 	for _, r := range replays {
 		for _, i := range r.Incidents {
+			if i.Rule == alerting.RuleNoData && !c.NoData {
+				continue
+			}
 			rows = append(rows, row{i.Detected, cellsOf(i)})
 		}
 		for _, n := range r.Notices {
@@ -233,7 +237,7 @@ func (c *backtestCmd) tell(e *env, replays []replay, labels []alerting.Span, fro
 			fmt.Fprintf(e.out, "%s: no data\n", r.ID)
 			continue
 		}
-		fmt.Fprintf(e.out, "%s: %s, data known for %s of the time", r.ID, counts(r), figures.Known(r.Known))
+		fmt.Fprintf(e.out, "%s: %s, data known for %s of the time", r.ID, counts(r, c.NoData), figures.Known(r.Known))
 		if r.Begun.After(from.Time()) {
 			fmt.Fprintf(e.out, ", none before %s", figures.UTC(r.Begun))
 		}
@@ -267,17 +271,18 @@ func cellsOf(i alerting.Incident) []string {
 	return []string{figures.UTC(i.Detected), end, what, string(i.SLO), figures.Duration(i.TimeToDetect()), burned, i.CostText()}
 }
 
-// counts says of how much a replay tells.
-func counts(r replay) string {
-	n, missing := map[alerting.Severity]int{}, ""
+// counts says of how much a replay tells; of missing data only if that was asked for.
+func counts(r replay, noData bool) string {
+	n, gaps, missing := map[alerting.Severity]int{}, 0, ""
 	for _, i := range r.Incidents {
-		if n[i.Severity]++; i.Rule == alerting.RuleNoData {
-			n[i.Severity]--
-			n["no data"]++
+		if i.Rule == alerting.RuleNoData {
+			gaps++
+		} else {
+			n[i.Severity]++
 		}
 	}
-	if n["no data"] > 0 {
-		missing = figures.Plural(n["no data"], "stretch") + " without data, "
+	if gaps > 0 && noData {
+		missing = figures.Plural(gaps, "stretch") + " without data, "
 	}
 	silent := 0
 	for _, e := range r.Notices {
@@ -308,7 +313,7 @@ func tellScore(out io.Writer, s alerting.Score) {
 }
 
 // readLabels reads the incidents that people know of; nil without a file.
-func readLabels(path string) ([]alerting.Span, error) {
+func readLabels(path string, now time.Time) ([]alerting.Span, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -326,7 +331,7 @@ func readLabels(path string) ([]alerting.Span, error) {
 		if n == 0 && len(row) > 0 && strings.EqualFold(strings.TrimSpace(row[0]), "from") {
 			continue
 		}
-		span, err := parseSpan(row)
+		span, err := parseSpan(row, now)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, n+1, err)
 		}
@@ -335,15 +340,15 @@ func readLabels(path string) ([]alerting.Span, error) {
 	return spans, nil
 }
 
-func parseSpan(row []string) (alerting.Span, error) {
+func parseSpan(row []string, now time.Time) (alerting.Span, error) {
 	if len(row) < 2 {
 		return alerting.Span{}, errors.New("an incident is two times: from,to")
 	}
 	var ends [2]time.Time
 	for n, text := range row[:2] {
 		var err error
-		if ends[n], err = time.Parse(time.RFC3339, strings.TrimSpace(text)); err != nil {
-			return alerting.Span{}, fmt.Errorf("%q is not a time such as 2026-11-16T08:30:00Z", text)
+		if ends[n], err = readTime(text, now); err != nil {
+			return alerting.Span{}, err
 		}
 	}
 	if !ends[0].Before(ends[1]) {

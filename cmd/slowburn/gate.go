@@ -95,7 +95,7 @@ func (c *gateCmd) reserve(e *env) error {
 	var done api.Change
 	return c.record(e, "changes", n, &done, func() error {
 		_, err := fmt.Fprintf(e.out, "go: the experiment may run until %s\nKey: %s\nAsk again and again whether it must end: %s/api/v1/experiments/%s\n",
-			figures.UTC(end), done.Key, strings.TrimSuffix(c.URL, "/"), done.Key)
+			figures.UTC(end), done.Key, strings.TrimSuffix(c.URL, "/"), (&url.URL{Path: done.Key}).EscapedPath())
 		return err
 	})
 }

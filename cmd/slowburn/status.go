@@ -91,6 +91,11 @@ func (c *statusCmd) tellOpen(e *env) error {
 			return i.Service != c.Which && i.SLO != c.Which && slo.ID(i.SLO).Base() != slo.ID(c.Which)
 		})
 	}
+	all := len(open)
+	open = slices.DeleteFunc(open, func(i api.Incident) bool { return i.Rule == string(alerting.RuleNoData) })
+	if gaps := all - len(open); gaps > 0 {
+		defer fmt.Fprintf(e.out, "\n%s in the data: slowburn incidents --open --no-data\n", figures.Plural(gaps, "open gap"))
+	}
 	if len(open) == 0 {
 		_, err := fmt.Fprintln(e.out, "\nNo incident is open.")
 		return err
@@ -273,6 +278,7 @@ type incidentsListCmd struct {
 	remote
 	Open    bool   `help:"Only those that have not ended."`
 	Service string `help:"Only those of a service." names:"service"`
+	NoData  bool   `name:"no-data" help:"Also missing data, in which nothing is known to have failed."`
 	Limit   int    `help:"At most this many." default:"50"`
 }
 
@@ -281,6 +287,9 @@ func (c *incidentsListCmd) Run(e *env) error {
 	query := url.Values{"service": {c.Service}, "limit": {fmt.Sprint(c.Limit)}}
 	if c.Open {
 		query.Set("open", "true")
+	}
+	if !c.NoData {
+		query.Set("no_data", "false")
 	}
 	var all []api.Incident
 	if err := c.get(e, "incidents", query, &all); err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // Code puts a name into a Markdown code span that nothing in the name can leave. Line breaks become
-// spaces, and a pipe is escaped so that it does not end a table's cell.
+// spaces. A pipe stays as it is, since nothing is escaped in code; [Table] takes care of its own.
 func Code(s string) string {
 	s = oneLine(s)
 	if s == "" {
@@ -24,7 +24,7 @@ func Code(s string) string {
 	if len(fence) > 1 {
 		s = " " + s + " "
 	}
-	return fence + strings.ReplaceAll(s, "|", `\|`) + fence
+	return fence + s + fence
 }
 
 // special are the characters that mean something in the middle of a Markdown line.
@@ -86,7 +86,8 @@ func Fence(language string, lines ...string) string {
 	return fence + language + "\n" + text + "\n" + fence + "\n"
 }
 
-// Table writes a Markdown table of cells that are already Markdown. A column whose heading ends in
+// Table writes a Markdown table of cells that are already Markdown. A pipe in a cell does not end
+// it. A column whose heading ends in
 // a colon is aligned to the right, for figures; the colon is not shown.
 func Table(head []string, rows [][]string) string {
 	var b strings.Builder
@@ -98,7 +99,25 @@ func Table(head []string, rows [][]string) string {
 		}
 	}
 	for _, row := range append([][]string{names, rule}, rows...) {
-		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		cells := make([]string, len(row))
+		for i, c := range row {
+			cells[i] = cell(c)
+		}
+		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+	}
+	return b.String()
+}
+
+// cell escapes the pipes of a cell that are not escaped.
+func cell(text string) string {
+	var b strings.Builder
+	escaped := false
+	for _, r := range text {
+		if r == '|' && !escaped {
+			b.WriteByte('\\')
+		}
+		escaped = r == '\\' && !escaped
+		b.WriteRune(r)
 	}
 	return b.String()
 }

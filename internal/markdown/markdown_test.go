@@ -6,7 +6,10 @@ func TestNamesCannotLeaveTheirPlace(t *testing.T) {
 	for _, c := range []struct{ what, got, want string }{
 		{"a plain name", Code("checkout/pay"), "`checkout/pay`"},
 		{"a backtick does not end the code", Code("a`b"), "`` a`b ``"},
-		{"a pipe does not end the cell", Code("a|b"), "`a\\|b`"},
+		{"a pipe in code stays", Code("a|b"), "`a|b`"},
+		{"a pipe in code does not end the cell", Table([]string{"h"}, [][]string{{Code("a|b")}}), "| h |\n| --- |\n| `a\\|b` |\n"},
+		{"a pipe in text is escaped once", Table([]string{"h"}, [][]string{{Text(`a|b`)}}), "| h |\n| --- |\n| a\\|b |\n"},
+		{"a pipe after a backslash does not end the cell", Table([]string{"h"}, [][]string{{Text(`a\|b`) + Code(`c\\|d`)}}), "| h |\n| --- |\n| a\\\\\\|b`c\\\\\\|d` |\n"},
 		{"a line break does not end the line", Code("a\nb"), "`a b`"},
 		{"an empty name is a dash", Code(""), "—"},
 		{"a mention is no mention", Text("<!channel>"), `\<!channel\>`},

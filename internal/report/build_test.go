@@ -428,7 +428,7 @@ func TestSummaryIsBoundedAndComplete(t *testing.T) {
 			t.Errorf("%s has %d runes", d.Title, len([]rune(d.Text)))
 		}
 	}
-	if markdown := r.Markdown(); strings.Count(markdown, "service") < 60 || strings.Contains(strings.ReplaceAll(markdown, "<!channel>\\|", ""), "<!channel>") {
+	if markdown := r.Markdown(); strings.Count(markdown, "service") < 60 || strings.Contains(strings.NewReplacer("<!channel>\\|", "", "<!channel>|``", "", "<!channel>|` ``", "").Replace(markdown), "<!channel>") {
 		t.Error("an SLO is missing, or a name left its place")
 	}
 }

@@ -122,11 +122,14 @@ func (s *server) do(ctx context.Context, c caller, a api.Act) (api.Act, error) {
 		return a, err
 	}
 	a.Who = c.who() // whatever the request says
+	if a.By == "" {
+		a.By = c.name()
+	}
 	switch {
 	case s.Do == nil:
 		return a, onlyReads
 	case a.By == "":
-		return a, badRequest("Say who does this: \"by\".")
+		return a, badRequest("Say who does this: \"by\", or --by on the command line.")
 	case !showable(a):
 		return a, badRequest("A name, a key or a text holds control characters, or marks that turn the direction of writing.")
 	}
@@ -218,9 +221,6 @@ func (s *jsonAPI) apiAck(r *http.Request, c caller) (any, error) {
 		return nil, err
 	}
 	a.Kind, a.Incident = alerting.Acknowledge, id
-	if a.By == "" {
-		a.By = "somebody"
-	}
 	if a, err = s.do(r.Context(), c, a); err != nil {
 		return a, err
 	}

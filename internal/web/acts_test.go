@@ -22,7 +22,7 @@ func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
 		{"an act", "127.0.0.1:1", "acts", `{"key":"k","kind":"silence","by":"Ada","incident":"i"}`, nil, 200, alerting.Act{Key: "k", Kind: alerting.Silence, By: "Ada", Incident: "i", Via: "api"}},
 		{"an identity that nobody has proven", "127.0.0.1:1", "acts", `{"key":"k","kind":"remark","by":"Ada","incident":"i","who":"U1","via":"slack"}`, nil, 200, alerting.Act{Key: "k", Kind: alerting.Remark, By: "Ada", Incident: "i", Via: "api"}},
 		{"without a token", "127.0.0.1:1", "acts", `{"key":"k","kind":"silence","by":"Ada"}`, nil, 403, alerting.Act{}},
-		{"without a name", "127.0.0.1:1", "acts", `{"kind":"acknowledge","incident":"i"}`, nil, 400, alerting.Act{}},
+		{"by whom the token is for", "127.0.0.1:1", "acts", `{"key":"k","kind":"acknowledge","incident":"i"}`, nil, 200, alerting.Act{Key: "k", Kind: alerting.Acknowledge, By: "all", Incident: "i", Via: "api"}},
 		{"an act with a door of its own", "127.0.0.1:1", "acts", `{"kind":"config","by":"Ada"}`, nil, 400, alerting.Act{}},
 		{"no JSON", "127.0.0.1:1", "acts", `{`, nil, 400, alerting.Act{}},
 		{"something after it", "127.0.0.1:1", "acts", `{"kind":"remark","by":"Ada","incident":"i","text":"x"}{}`, nil, 400, alerting.Act{}},

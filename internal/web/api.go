@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -218,6 +219,9 @@ func (s *jsonAPI) apiIncidents(r *http.Request) (any, error) {
 		return nil, err
 	}
 	found, err := s.Archive.Incidents(r.Context(), filter)
+	if q := r.URL.Query(); q.Get("no_data") != "" && !(&params{q: q}).bool("no_data") {
+		found, err = s.failed(r.Context(), filter, found, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -229,6 +233,20 @@ func (s *jsonAPI) apiIncidents(r *http.Request) (any, error) {
 	return all, nil
 }
 
+// failed leaves out missing data, in which nothing is known to have failed, and reads on in the
+// place of what it has left out.
+func (s *jsonAPI) failed(ctx context.Context, f store.IncidentFilter, found []alerting.Incident, err error) ([]alerting.Incident, error) {
+	few, full := f.Limit, len(found) == f.Limit
+	found = slices.DeleteFunc(found, func(i alerting.Incident) bool { return i.Rule == alerting.RuleNoData })
+	if err != nil || len(found) == few || !full || few == maxIncidents {
+		return found, err
+	}
+	f.Limit = maxIncidents
+	found, err = s.Archive.Incidents(ctx, f)
+	found = slices.DeleteFunc(found, func(i alerting.Incident) bool { return i.Rule == alerting.RuleNoData })
+	return found[:min(few, len(found))], err
+}
+
 // maxIncidents is how many incidents are listed at most.
 const maxIncidents = 10_000
 
@@ -238,6 +256,7 @@ func incidentFilter(q url.Values) (store.IncidentFilter, error) {
 		Service: q.Get("service"), SLO: slo.ID(q.Get("slo")), Open: p.bool("open"),
 		From: p.time("from", time.Time{}), To: p.time("to", time.Time{}), Limit: p.int("limit", 1000, maxIncidents),
 	}
+	p.bool("no_data")
 	return f, p.err
 }
 

@@ -316,3 +316,35 @@ func TestGoldenSignalsAreOfKnownServices(t *testing.T) {
 		}
 	}
 }
+
+// Missing data can be left out of the incidents, and do not take the place of others.
+func TestIncidentsCanBeListedWithoutMissingData(t *testing.T) {
+	h := newShop(t).handler()
+	listed := func(query string) (failed, blind int) {
+		w := get(h, "/api/v1/incidents"+query)
+		var answer struct{ Data []api.Incident }
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK {
+			t.Fatal(w.Code, err)
+		}
+		for _, i := range answer.Data {
+			if i.Rule == "no_data" {
+				blind++
+			} else {
+				failed++
+			}
+		}
+		return failed, blind
+	}
+	failed, blind := listed("")
+	if failed < 2 || blind == 0 {
+		t.Fatalf("%d incidents and %d gaps", failed, blind)
+	}
+	for query, want := range map[string][2]int{"?no_data=true": {failed, blind}, "?no_data=false": {failed, 0}, fmt.Sprintf("?no_data=false&limit=%d", failed): {failed, 0}, "?no_data=false&limit=1": {1, 0}} {
+		if f, b := listed(query); f != want[0] || b != want[1] {
+			t.Errorf("%s: %d incidents and %d gaps; want %v", query, f, b, want)
+		}
+	}
+	if w := get(h, "/api/v1/incidents?no_data=perhaps"); w.Code != http.StatusBadRequest {
+		t.Errorf("perhaps: %d", w.Code)
+	}
+}

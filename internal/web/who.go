@@ -14,6 +14,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/login"
 	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -140,6 +141,23 @@ func (c caller) who() string {
 		all = append(all, i.String())
 	}
 	return strings.Join(all, ", ")
+}
+
+// name returns by which name an act is recorded whose sender names nobody: a person who has proven
+// an identity, else the program that a token is for. It is "" where neither is known: a group and
+// the token of this machine are nobody.
+func (c caller) name() string {
+	program := ""
+	for _, i := range c.proven {
+		switch {
+		case i.kind == byGroup, i.kind == byToken && i.name == config.LocalToken:
+		case i.kind == byToken:
+			program = i.name
+		default:
+			return i.name
+		}
+	}
+	return program
 }
 
 // callerOf returns who sent a request that wants to change something, and false if that is nobody

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
 
@@ -153,5 +154,34 @@ func TestATokenPassesThePassword(t *testing.T) {
 	open := serve(t, s.handler(), "")
 	if code := raw(t, open, "POST /api/v1/incidents/a/b/page/1/ack", "X-Slowburn-Token: the secret of ci", "Authorization: "+basicAda); code != 404 || who != "token ci" {
 		t.Errorf("without a password: %d as %q", code, who)
+	}
+}
+
+// An act has the name that its sender gives, else that of a person who has proven who it is, else
+// of the program that the token is for. Nobody is "somebody".
+func TestAnActHasAName(t *testing.T) {
+	s := newShopOf(t, nil)
+	s.options.Tokens = func() []Token {
+		return []Token{NewToken("ci", AllRights, nil, "the secret of ci"), NewToken(config.LocalToken, AllRights, nil, "the local secret")}
+	}
+	by := ""
+	s.options.Do = func(_ context.Context, a alerting.Act) (alerting.Act, error) { by = a.By; return a, nil }
+	address := serve(t, s.handler(), withUser(t))
+	for _, c := range []struct {
+		who     string
+		path    string
+		headers []string
+		code    int
+		by      string
+	}{
+		{"a token of a program", "incidents/a/b/page/1/ack", []string{"X-Slowburn-Token: the secret of ci"}, 404, "ci"},
+		{"a user with a token of a program", "incidents/a/b/page/1/ack", []string{"X-Slowburn-Token: the secret of ci", "Authorization: " + basicAda}, 404, "ada"},
+		{"whoever has the token of this machine", "incidents/a/b/page/1/ack", []string{"X-Slowburn-Token: the local secret"}, 400, ""},
+		{"a user on this machine", "incidents/a/b/page/1/ack", []string{"X-Slowburn-Token: the local secret", "Authorization: " + basicAda}, 404, "ada"},
+	} {
+		by = ""
+		if code := raw(t, address, "POST /api/v1/"+c.path, c.headers...); code != c.code || by != c.by {
+			t.Errorf("%s: %d by %q; want %d by %q", c.who, code, by, c.code, c.by)
+		}
 	}
 }
