@@ -19,7 +19,7 @@ stamp   := github.com/prometheus/common/version
 ldflags := -s -w -X $(stamp).Version=$(VERSION) -X $(stamp).Revision=$(REVISION) -X $(stamp).Branch=$(BRANCH) -X $(stamp).BuildDate=$(DATE)
 tool    := $(GO) tool -modfile=tools/go.mod
 # Not in SQLite, which is C that was translated: to watch each of its accesses takes half of the time of all tests.
-race    := $(if $(RACE),-race -gcflags='modernc.org/...=-race=false -d=checkptr=0')
+race    := $(if $(RACE),-race -timeout 20m -gcflags='modernc.org/...=-race=false -d=checkptr=0')
 # Else each process, of which tests start hundreds, waits a second for races before it ends.
 gorace  := $(if $(RACE),GORACE=atexit_sleep_ms=10)
 # As the binaries are built, which links faster, too; the race detector alone is C.
