@@ -1,6 +1,8 @@
 package tools
 
 import (
+	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -104,4 +106,70 @@ func missing(doc, text string) (all []string) {
 func exists(name string) bool {
 	found, _ := filepath.Glob(filepath.Join(root, name))
 	return len(found) > 0
+}
+
+// TestSecurityNamesTestsThatExist: each row of a table of threats names what tries it, and that is
+// a test of ours.
+func TestSecurityNamesTestsThatExist(t *testing.T) {
+	text := read(t, "docs/security.md")
+	known := testNames(t)
+	for _, wrong := range unknownTests(text, known) {
+		t.Errorf("docs/security.md: %s", wrong)
+	}
+	bad := "| Who | Test |\n|---|---|\n| a | `TestGone` |\n| b | none |\n| c | `TestScripts/gone` |\n| d | `TestHostCheck`, `TestScripts/tokens` |\n\n| Door | Is tried by |\n|---|---|\n| x | y |\n"
+	if got := unknownTests(bad, known); len(got) != 3 {
+		t.Errorf("%q is wrong, want a, b and c", got)
+	}
+}
+
+// testNames returns the tests and fuzz targets of the product.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	known := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		code, err := os.ReadFile(path)
+		for _, m := range testFunction.FindAllStringSubmatch(string(code), -1) {
+			known[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, _ := filepath.Glob(filepath.Join(root, "cmd/slowburn/testdata/script/*.txtar"))
+	for _, script := range scripts {
+		known["TestScripts/"+strings.TrimSuffix(filepath.Base(script), ".txtar")] = true
+	}
+	return known
+}
+
+var (
+	testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	testInCode   = regexp.MustCompile("`((?:Test|Fuzz)[\\w/]+)`")
+)
+
+// unknownTests tells of each test that a document names and that does not exist, and of the rows
+// without one in tables whose last column is for them.
+func unknownTests(text string, known map[string]bool) (wrong []string) {
+	for _, m := range testInCode.FindAllStringSubmatch(text, -1) {
+		if !known[m[1]] {
+			wrong = append(wrong, m[1]+" does not exist")
+		}
+	}
+	threats := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			threats = false
+		case strings.HasSuffix(line, "| Test |"):
+			threats = true
+		case threats && !strings.HasPrefix(line, "|---") && !testInCode.MatchString(line[strings.LastIndex(strings.TrimSuffix(line, "|"), "|"):]):
+			wrong = append(wrong, line+" names no test")
+		}
+	}
+	return wrong
 }
