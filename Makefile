@@ -89,6 +89,7 @@ bench: ## measure the figures of docs/benchmarks.md, some ten minutes (PKG=./slo
 ifeq ($(PKG),./...)
 	$(GO) test ./internal/bench -run '^$$' -bench 'Accuracy|SamplesRead|History|LargeMetric' -benchtime 1x -timeout 40m
 	$(GO) test ./internal/bench -run '^$$' -bench 'Incidents' -benchtime 5x -timeout 20m
+	$(GO) test ./internal/bench -run '^$$' -bench 'ActOnAThread' -benchtime 3x -timeout 20m
 	$(GO) test ./internal/bench -run '^$$' -bench 'Tick|Ask|Report|Say' -benchtime 20x -timeout 10m
 	$(GO) test ./internal/bench -run 'TestTheWorkbookThroughPrometheus|TestLiveIsABacktest' -lives 100 -v -timeout 10m
 	$(GO) test ./internal/bench -run 'TestForecastsComeTrue' -lives 100 -v
