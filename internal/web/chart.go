@@ -28,6 +28,7 @@ type chart struct {
 	Shades     []shade
 	Marks      []mark
 	Quiet      bool // the marks are not named: they are on the chart above
+	Narrow     bool // there is no room on the right
 	Rows       int  // of names of marks; a few if zero
 }
 
@@ -112,7 +113,7 @@ func (c chart) marks() (all []mark) {
 // begins and ends where that does.
 func (c chart) Right() bool {
 	if c.Quiet {
-		return true
+		return !c.Narrow
 	}
 	for _, t := range c.Axis.Ticks {
 		if t.Right != "" {

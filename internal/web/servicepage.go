@@ -24,6 +24,7 @@ type serviceView struct {
 	Banners  []banner
 	MoreOpen string
 	Budgets  overview
+	Signals  []chart
 	Parts    []part
 }
 
@@ -52,6 +53,7 @@ func (s *site) servicePage(r *http.Request) (string, page, error) {
 	for _, i := range open {
 		v.Banners = append(v.Banners, openIncidents{s.server}.bannerOf(seen, i))
 	}
+	v.Signals = budgetCharts{s}.ofService(seen.InService(name))
 	v.Parts = []part{
 		s.signalPart(context.WithoutCancel(r.Context()), v.Service),
 	}
