@@ -135,8 +135,8 @@ func (s *series) total() (n int64) {
 	return n
 }
 
-// reading is what a chart shows of what was counted in some time, and how it is written; false where
-// that is not known.
+// reading is what a chart shows of what was counted in some time, and how that is written; it is
+// false where that is not known.
 type reading func(sum budget.Sum, over time.Duration) (v float64, text string, known bool)
 
 // chart returns one with a value of every step, and of every hour a week before.
