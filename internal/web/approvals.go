@@ -65,7 +65,7 @@ func (s approvals) read(r *http.Request) (a api.Act, c caller, err error) {
 	}
 	a = api.Act{
 		Kind: alerting.ActKind(r.PostForm.Get("act")), By: strings.TrimSpace(r.PostForm.Get("by")), Via: viaWeb, Other: r.PostForm.Get("key"),
-		Text: strings.TrimSpace(r.PostForm.Get("text")),
+		Text: strings.TrimSpace(r.PostForm.Get("text")), Who: c.who(),
 	}
 	if !slices.Contains([]alerting.ActKind{alerting.Approve, alerting.Reject}, a.Kind) {
 		return a, c, badRequest("%q is nothing that can be done here.", clip(string(a.Kind)))

@@ -83,6 +83,11 @@ func TestAPressedTwiceButtonIsOneAct(t *testing.T) {
 	if s.formKey(other, "") == first {
 		t.Error("another note has the same key")
 	}
+	other = a
+	other.Who = "token ben"
+	if s.formKey(other, "") == first {
+		t.Error("somebody else under the same name has the same key")
+	}
 	s.Now = func() time.Time { return now.Add(time.Minute) }
 	if s.formKey(a, "") == first {
 		t.Error("a minute later it is still the same act")

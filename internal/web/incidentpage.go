@@ -317,7 +317,7 @@ func (s *site) readForm(r *http.Request) (a api.Act, c caller, err error) {
 	}
 	a = api.Act{
 		Kind: alerting.ActKind(r.PostForm.Get("act")), By: strings.TrimSpace(r.PostForm.Get("by")), Via: viaWeb, Incident: r.PathValue("id"),
-		Text: strings.TrimSpace(r.PostForm.Get("text")),
+		Text: strings.TrimSpace(r.PostForm.Get("text")), Who: c.who(),
 	}
 	if !slices.Contains(formActs, a.Kind) {
 		return a, c, badRequest(incidents.NotAnAct, clip(string(a.Kind)))
@@ -339,7 +339,7 @@ func (s *site) readForm(r *http.Request) (a api.Act, c caller, err error) {
 // formKey makes one act of a button that is pressed twice: the same, by the same person, in the
 // same minute.
 func (s *site) formKey(a api.Act, more string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{a.Incident, string(a.Kind), a.By, a.Text, more, s.Now().Truncate(time.Minute).Format(time.RFC3339)}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{a.Incident, string(a.Kind), a.By, a.Who, a.Text, more, s.Now().Truncate(time.Minute).Format(time.RFC3339)}, "\x00")))
 	return "web/" + hex.EncodeToString(sum[:16])
 }
 
