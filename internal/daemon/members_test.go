@@ -115,9 +115,17 @@ func (b *band) through(proxy *pgtest.Proxy) string {
 type member struct {
 	*Daemon
 	*band
-	t    *testing.T
-	url  string
-	stop func()
+	t     *testing.T
+	url   string
+	token string // by which somebody asks
+	stop  func()
+}
+
+// as returns the same member, as somebody with that token asks it.
+func (m *member) as(token string) *member {
+	other := *m
+	other.token = token
+	return &other
 }
 
 // seat is how a daemon joins a band. Only the address is needed.
@@ -154,7 +162,7 @@ func (b *band) seat(s seat) *member {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
-	m := &member{Daemon: a, band: b, t: b.t, url: "http://" + l.Addr().String()}
+	m := &member{Daemon: a, band: b, t: b.t, url: "http://" + l.Addr().String(), token: memberToken}
 	m.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -229,7 +237,7 @@ func (m *member) ask(path string, body any, form url.Values) (int, string) {
 		r = ok(http.NewRequestWithContext(ctx, http.MethodPost, m.url+path, strings.NewReader(form.Encode())))(m.t)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	r.Header.Set(web.TokenHeader, memberToken)
+	r.Header.Set(web.TokenHeader, m.token)
 	resp := ok(http.DefaultClient.Do(r))(m.t)
 	defer resp.Body.Close()
 	return resp.StatusCode, string(ok(io.ReadAll(resp.Body))(m.t))
