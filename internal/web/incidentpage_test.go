@@ -118,3 +118,15 @@ func TestTheChartOfAnIncident(t *testing.T) {
 		}
 	}
 }
+
+// A team and a label narrow the list of incidents, as they do the overview.
+func TestIncidentsAreNarrowedByTeamAndLabel(t *testing.T) {
+	h := newShop(t).handler()
+	count := func(query string) int {
+		return strings.Count(get(h, "/incidents?"+query).Body.String(), `class="c-name whole"`)
+	}
+	all, payments, discovery, routes := count(""), count("team=payments"), count("team=discovery"), count("label=route")
+	if payments == 0 || discovery == 0 || payments+discovery != all || routes == 0 || routes >= payments || count("team=nobody") != 0 {
+		t.Errorf("%d incidents, %d of one team, %d of the other, %d with a label", all, payments, discovery, routes)
+	}
+}

@@ -54,11 +54,19 @@ func (s *site) incidentsPage(r *http.Request) (string, page, error) {
 	if err != nil {
 		return "", page{Here: "incidents"}, err
 	}
+	q := r.URL.Query()
 	wanted.Limit = shownIncidents
+	if q.Get("team")+q.Get("label") != "" {
+		wanted.Limit = maxIncidents // the archive knows neither
+	}
 	found, err := s.Archive.Incidents(r.Context(), wanted)
+	found = slices.DeleteFunc(found, func(i alerting.Incident) bool { return !openIncidents{s.server}.concerns(i, q) })
+	found = found[:min(len(found), shownIncidents)]
 	v := list{Heading: "Incidents", Parts: []part{{Table: s.incidentTable(found), Empty: "There are none."}}, Filter: &filter{
 		Fields: []field{
 			{"service", "Service", wanted.Service, s.services()},
+			{"team", "Team", q.Get("team"), s.teams()},
+			{"label", "Label", q.Get("label"), s.labels()},
 			{"open", "Show", map[bool]string{true: "true"}[wanted.Open], []option{{Value: "true", Words: "open only"}}},
 		}, Count: figures.Plural(len(found), "incident") + ", newest first",
 	}}
@@ -73,6 +81,26 @@ func (s *site) services() []option {
 	var all []string
 	for _, b := range s.Source.Snapshot().Budgets {
 		all = append(all, b.ID.Service())
+	}
+	return choices(all)
+}
+
+// teams returns the teams that budgets are of, for a filter.
+func (s *site) teams() []option {
+	var all []string
+	for _, b := range s.Source.Snapshot().Budgets {
+		all = append(all, b.Spec.Owner)
+	}
+	return choices(all)
+}
+
+// labels returns the labels of budgets, for a filter.
+func (s *site) labels() []option {
+	var all []string
+	for _, b := range s.Source.Snapshot().Budgets {
+		for _, l := range b.ID.Labels() {
+			all = append(all, l.Name+"="+l.Value)
+		}
 	}
 	return choices(all)
 }
