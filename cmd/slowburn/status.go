@@ -101,9 +101,9 @@ func (c *statusCmd) tellOpen(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "\n%s:\n", figures.Plural(len(open), "open incident"))
-	t := colourTable(e, "SEVERITY", "ID", "ONSET", "BURNED", "COST", "ACKNOWLEDGED BY")
+	t := colourTable(e, "SEVERITY", "ID", "ONSET", "BURNED", "COST", "ACKNOWLEDGED BY", "HEADLINE")
 	for _, i := range open {
-		t.painted(colourOf(i.Severity), i.Severity, i.ID, figures.UTC(i.Onset), lasting(i.Duration), costOf(i.IncidentCost), cmp.Or(i.AcknowledgedBy, figures.Unknown))
+		t.painted(colourOf(i.Severity), i.Severity, i.ID, figures.UTC(i.Onset), lasting(i.Duration), costOf(i.IncidentCost), cmp.Or(i.AcknowledgedBy, figures.Unknown), i.Headline)
 	}
 	return t.flush()
 }
@@ -132,7 +132,7 @@ func worseFirst(a, b api.SLO) int {
 }
 
 func printStatus(e *env, all []api.SLO) error {
-	t := colourTable(e, "STATE", "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "OUTLOOK", "GATE", "DATA")
+	t := colourTable(e, "STATE", "SLO", "OBJECTIVE", "WINDOW", "SLI", "BUDGET LEFT", "BURN", "TIME TO EXHAUSTION", "GATE", "DATA")
 	for _, s := range all {
 		gate := figures.Unknown
 		if s.Gate != nil {
@@ -140,7 +140,7 @@ func printStatus(e *env, all []api.SLO) error {
 		}
 		state := stateOf(s)
 		t.painted(colourOf(state), state, s.ID, figures.Percent(s.Objective), windowOf(s.Window), sliOf(s.Budget.Bad, s.Budget.Total, s.Objective),
-			leftOf(s.Budget.Account, s.Budget.Estimated), burnOf(s), outlookOf(s.Budget), gate, strings.ReplaceAll(s.Data.State, "_", " ")+marked(s))
+			leftOf(s.Budget.Account, s.Budget.Estimated), burnOf(s), sentences.TimeToExhaustion(s.Budget.Forecast(s.Data.AsOf)), gate, strings.ReplaceAll(s.Data.State, "_", " ")+marked(s))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -218,25 +218,6 @@ func burnOf(s api.SLO) string {
 	return figures.Times(*b.Rate) + " over " + windowOf(b.Window)
 }
 
-func outlookOf(b api.Budget) string {
-	switch b.Outlook {
-	case "exhausts":
-		switch {
-		case b.ExhaustsAt != nil:
-			return "gone by " + figures.UTC(*b.ExhaustsAt)
-		case b.ExhaustsEarliest != nil && b.ExhaustsLatest != nil:
-			return "gone " + figures.UTC(*b.ExhaustsEarliest) + " to " + figures.UTC(*b.ExhaustsLatest)
-		case b.ExhaustsEarliest != nil:
-			return "gone " + figures.UTC(*b.ExhaustsEarliest) + " or later"
-		}
-	case "spent":
-		return "gone"
-	case "lasts":
-		return "lasts"
-	}
-	return figures.Unknown
-}
-
 // stateOf writes how a budget stands; what somebody is called for is written large.
 func stateOf(s api.SLO) string {
 	words := strings.ReplaceAll(s.State, "_", " ")
@@ -299,9 +280,9 @@ func (c *incidentsListCmd) Run(e *env) error {
 		return err
 	}
 	return c.print(e, all, func() error {
-		t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "COST")
+		t := newTable(e.out, "ID", "SEVERITY", "STATE", "ONSET", "BURNED", "DETECTED AFTER", "COST", "HEADLINE")
 		for _, i := range all {
-			t.row(i.ID, i.Severity, i.State, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), costOf(i.IncidentCost))
+			t.row(i.ID, i.Severity, i.State, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), costOf(i.IncidentCost), i.Headline)
 		}
 		return t.flush()
 	})
@@ -316,6 +297,9 @@ type incidentsShowCmd struct {
 func (c *incidentsShowCmd) Run(e *env) error {
 	var i api.IncidentDetail
 	return c.show(e, "incidents/"+url.PathEscape(c.ID), nil, &i, func() error {
+		if i.Headline != "" {
+			fmt.Fprintf(e.out, "%s.\n\n", i.Headline)
+		}
 		fmt.Fprintf(e.out, "%s\n%s, onset %s, burned %s, detected after %s, took %s of the budget\n",
 			i.ID, i.Severity, figures.UTC(i.Onset), lasting(i.Duration), lasting(i.TimeToDetect), costOf(i.IncidentCost))
 		if i.Title != "" {

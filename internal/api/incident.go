@@ -13,12 +13,16 @@ import (
 
 // Incident is one incident. A list of them is ordered newest first.
 type Incident struct {
-	ID       string `json:"id"`
-	SLO      string `json:"slo"` // the ID of its budget
-	Service  string `json:"service"`
-	Rule     string `json:"rule"`            // what it began as: page, ticket, no_data, spent, or declared by a person
-	Title    string `json:"title,omitempty"` // of a declared one: what is wrong, in the person's words
-	Severity string `json:"severity"`        // the loudest it ever was
+	ID      string `json:"id"`
+	SLO     string `json:"slo"` // the ID of its budget
+	Service string `json:"service"`
+	Rule    string `json:"rule"`            // what it began as: page, ticket, no_data, spent, or declared by a person
+	Title   string `json:"title,omitempty"` // of a declared one: what is wrong, in the person's words
+	// Headline says in a sentence what is the matter, in the words of the page that is sent: what
+	// fails and how much of it, since when, what changed before, when the budget is gone at which
+	// burn rate. Of one that is over it says what it was. Only the incidents of the API have it.
+	Headline string `json:"headline,omitempty"`
+	Severity string `json:"severity"` // the loudest it ever was
 	Open     bool   `json:"open"`
 	State    string `json:"state"` // in words: open, resolved, data are back, no longer watched (its SLO is gone), no longer an alert (its SLO or alerts changed)
 

@@ -260,6 +260,21 @@ func (w WindowBudget) WithOutlook(o budget.Outlook, at time.Time) WindowBudget {
 	return w
 }
 
+// Forecast returns the outlook that [WindowBudget.WithOutlook] has added at a time. Of the burn that
+// it was made from nothing is known.
+func (b Budget) Forecast(at time.Time) budget.Outlook {
+	in := func(t *time.Time) time.Duration {
+		if t == nil {
+			return 0
+		}
+		return t.Sub(at)
+	}
+	return budget.Outlook{
+		Known: b.Outlook == "exhausts", Gone: b.Outlook == "spent", Lasts: b.Outlook == "lasts",
+		In: in(b.ExhaustsAt), Early: in(b.ExhaustsEarliest), Late: in(b.ExhaustsLatest),
+	}
+}
+
 func toCorrection(o budget.LeftOut, at time.Time) Correction {
 	c := o.Correction
 	out := Correction{

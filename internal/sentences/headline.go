@@ -178,21 +178,6 @@ func (f Headline) suspicion() string {
 	return c.Done() + " " + c.Before(f.Found.Onset)
 }
 
-// exhaustion says when the budget is gone and at which burn rate, or that it is. It is "" where
-// that is not known.
-func (f Headline) exhaustion() string {
-	switch o := f.Outlook; {
-	case f.Status.Sized && o.Gone || f.Status.Gone():
-		return "the budget is spent"
-	case o.Gone, (!f.Status.Sized || f.Status.Sum.Total == 0) && (o.Lasts || !o.Known):
-		return ""
-	case o.Lasts || !o.Known:
-		return f.Status.LeftText() + " of the budget left"
-	default:
-		return "budget gone in " + figures.Until(o.In, o.Early, o.Late) + " at " + figures.Times(o.Rate)
-	}
-}
-
 // Unedited tells those whose message is not brought up to date where to look.
 const Unedited = "This text stays as it is; what is found out later is on the incident's page."
 

@@ -110,7 +110,7 @@ func (f Facts) Predicate() string {
 	case f.Event.Rule == alerting.RuleTraffic:
 		return "has had no traffic for " + figures.Duration(f.Event.Time().Sub(f.Event.Since.Time())) + ", which is not usual at this hour"
 	case f.Event.Kind == alerting.Noticed:
-		return "has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget; " + f.outlook()
+		return f.withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
 	case f.Event.Rule == alerting.RuleNoData && i.Open:
 		return "has had no data for " + figures.Duration(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it"
 	case f.Event.Reason == alerting.SLORemoved:
@@ -132,7 +132,7 @@ func (f Facts) Predicate() string {
 	case !i.Open:
 		return "burned for " + figures.Duration(i.Duration()) + " and took " + i.CostText() + " of its error budget"
 	}
-	return "burns its error budget " + f.fast() + "; " + f.outlook()
+	return f.withExhaustion("burns its error budget " + f.fast())
 }
 
 // did says what went on until the files ended it.
@@ -154,7 +154,7 @@ func (f Facts) gatePredicate() string {
 		}
 		return "may be released again; " + left + " of its error budget is left"
 	}
-	return "has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget; " + f.outlook()
+	return f.withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
 }
 
 // Experiment returns why an experiment has to end, as the rest of a sentence about it.
@@ -311,7 +311,7 @@ func (f Facts) forecast() Text {
 	case !o.Known:
 		return nil
 	default:
-		t := say("At this rate the budget is gone in ", strong(figures.Until(o.In, o.Early, o.Late)))
+		t := say("At this rate the budget is gone in ", strong(TimeToExhaustion(o)))
 		if o.In > 0 {
 			t = say(t, ", ", moment(f.Event.Time().Add(o.In)))
 		}
@@ -482,19 +482,6 @@ func (f Facts) fast() string {
 		return "too fast"
 	}
 	return figures.Burn(long.Bad, long.Total, f.Spec.Objective) + " too fast"
-}
-
-func (f Facts) outlook() string {
-	switch o := f.Outlook; {
-	case f.Status.Sized && o.Gone || f.Status.Gone():
-		return "the budget is spent"
-	case !f.Status.Sized && (o.Gone || o.Lasts || !o.Known):
-		return "too little is known yet to say what is left of it"
-	case o.Lasts || !o.Known:
-		return f.Status.LeftText() + " of it is left"
-	default:
-		return "it is gone in " + figures.Until(o.In, o.Early, o.Late)
-	}
 }
 
 func unit(k slo.Kind, many bool) string {

@@ -39,13 +39,13 @@ func TestPredicates(t *testing.T) {
 		change func(*sentences.Facts)
 		want   string
 	}{
-		"a burn that is not known is no figure": {func(*sentences.Facts) {}, "burns its error budget too fast; 24.9 % of it is left"},
+		"a burn that is not known is no figure": {func(*sentences.Facts) {}, "burns its error budget too fast; 24.9 % of the budget left"},
 		"nor is one without traffic": {
-			func(f *sentences.Facts) { f.Incident.Last.Long = &budget.Sum{} }, "burns its error budget too fast; 24.9 % of it is left",
+			func(f *sentences.Facts) { f.Incident.Last.Long = &budget.Sum{} }, "burns its error budget too fast; 24.9 % of the budget left",
 		},
 		"a burn is rounded down, so it never reaches its threshold": {
 			func(f *sentences.Facts) { f.Incident.Last.Long = &budget.Sum{Bad: 13439 * unit, Total: 1e6 * unit} },
-			"burns its error budget 13.43× too fast; 24.9 % of it is left",
+			"burns its error budget 13.43× too fast; 24.9 % of the budget left",
 		},
 		"a cost is rounded up": {func(f *sentences.Facts) {
 			f.Incident.Open, f.Incident.Ended = false, onset.Add(9*time.Minute)
@@ -58,11 +58,11 @@ func TestPredicates(t *testing.T) {
 			f.Event.Rule, f.Event.Reason, f.Status.Sum.Bad = alerting.RulePolicy, alerting.PolicyThawed, 10_001*unit
 		}, "may be released again; none of its error budget is left"},
 		"of a budget of which too little is known no share is told": {
-			func(f *sentences.Facts) { f.Status.Sized = false }, "burns its error budget too fast; too little is known yet to say what is left of it",
+			func(f *sentences.Facts) { f.Status.Sized = false }, "burns its error budget too fast",
 		},
 		"nor that it is spent": {
 			func(f *sentences.Facts) { f.Status.Sized, f.Status.Spent, f.Outlook.Gone = false, 2, true },
-			"burns its error budget too fast; too little is known yet to say what is left of it",
+			"burns its error budget too fast",
 		},
 		"what an incident took of it is about so much": {func(f *sentences.Facts) {
 			f.Incident.Open, f.Incident.Ended = false, onset.Add(9*time.Minute)

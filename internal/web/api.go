@@ -225,10 +225,9 @@ func (s *jsonAPI) apiIncidents(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := s.Source.Snapshot().Set
 	all := []api.Incident{}
 	for _, i := range found {
-		all = append(all, api.IncidentOf(i, set.Lookup(i.SLO), s.Now()).WithOldNames())
+		all = append(all, s.incidentOf(i))
 	}
 	return all, nil
 }

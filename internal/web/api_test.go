@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -346,5 +347,24 @@ func TestIncidentsCanBeListedWithoutMissingData(t *testing.T) {
 	}
 	if w := get(h, "/api/v1/incidents?no_data=perhaps"); w.Code != http.StatusBadRequest {
 		t.Errorf("perhaps: %d", w.Code)
+	}
+}
+
+// An incident of the API has the headline that stands on its page.
+func TestTheHeadlineIsThatOfThePage(t *testing.T) {
+	s := newShop(t)
+	h := s.handler()
+	for _, i := range s.source.Snapshot().Open.All() {
+		var answer struct{ Data api.IncidentDetail }
+		if err := json.Unmarshal(get(h, "/api/v1/incidents/"+i.ID).Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		line := answer.Data.Headline
+		if line == "" {
+			t.Errorf("%s has no headline", i.ID)
+		}
+		if page := html.UnescapeString(get(h, "/").Body.String()); i.Rule != alerting.RuleNoData && !strings.Contains(page, line) {
+			t.Errorf("%s: the page does not say %q", i.ID, line)
+		}
 	}
 }

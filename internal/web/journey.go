@@ -53,6 +53,7 @@ func (s *server) upstreamOf(ctx context.Context, i alerting.Incident) ([]alertin
 // about it.
 func (s *jsonAPI) detail(ctx context.Context, i alerting.Incident) (api.IncidentDetail, error) {
 	d := api.DetailOf(i, s.Source.Snapshot().Set.Lookup(i.SLO), s.Now())
+	d.Incident = s.incidentOf(i)
 	found, err := s.upstreamOf(ctx, i)
 	d.Upstream = []api.Upstream{}
 	for _, u := range found {

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
+	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
@@ -17,9 +19,20 @@ func factsOf(seen *engine.Snapshot, i alerting.Incident, now time.Time) sentence
 	f.Found, f.Since = incidents.Known(seen.Open, i)
 	if b, ok := seen.Budget(i.SLO); ok {
 		f.Spec, f.Status, f.Outlook = b.Spec, b.Windows[0], b.Outlook
+		if !i.Open {
+			return f // what failed is told by its own account
+		}
 		seen.WithLedger(i.SLO, func(_ *slo.Spec, l *budget.Ledger) { f.Failing = incidents.Failing(l, i, i.Last.At+1) })
 	}
 	return f
+}
+
+// incidentOf converts an incident for the API, with its headline.
+func (s *server) incidentOf(i alerting.Incident) api.Incident {
+	f := factsOf(s.Source.Snapshot(), i, s.Now())
+	out := api.IncidentOf(i, f.Spec, s.Now()).WithOldNames()
+	out.Headline = cmp.Or(i.Title(), symptom(f))
+	return out
 }
 
 // symptom says in a sentence what is the matter.

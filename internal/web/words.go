@@ -42,7 +42,9 @@ func windowFigures(st budget.Status, o slo.Objective) (sli, left figure) {
 // exhausted says in how long the budget will be gone.
 func exhausted(b *engine.Budget) figure {
 	f := forecast(b)
-	f.Text = strings.TrimPrefix(f.Text, "gone in ")
+	if b.Windows[0].Sum.Total > 0 {
+		f.Text = sentences.TimeToExhaustion(b.Outlook)
+	}
 	return f
 }
 
@@ -53,15 +55,15 @@ func forecast(b *engine.Budget) figure {
 	case b.Windows[0].Sum.Total == 0:
 		return unknown("no events")
 	case o.Gone:
-		return figure{"spent", ""}
+		return figure{sentences.TimeToExhaustion(o), ""}
 	case o.Lasts:
-		return figure{"not exhausted", "at the present burn rate"}
+		return figure{sentences.TimeToExhaustion(o), "at the present burn rate"}
 	case !o.Known && !b.Windows[0].Sized:
 		return unknown("too little of " + figures.Window(b.Windows[0].Window) + " is known")
 	case !o.Known:
 		return unknown("too few failures lately")
 	}
-	text := "gone in " + figures.Until(o.In, o.Early, o.Late)
+	text := "gone in " + sentences.TimeToExhaustion(o)
 	if o.In == 0 {
 		return figure{text, "four times of five"}
 	}

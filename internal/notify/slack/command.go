@@ -148,7 +148,7 @@ func (s Standing) line() string {
 		parts = append(parts, sentences.Known(s.Status))
 	}
 	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
-		parts = append(parts, "gone in "+figures.Until(o.In, o.Early, o.Late))
+		parts = append(parts, "gone in "+sentences.TimeToExhaustion(o))
 	}
 	if s.grade() == alerting.GradeNoData || s.Data == budget.Unseen.String() {
 		parts = append(parts, "data: "+escape(s.Data))
