@@ -260,8 +260,8 @@ func (w WindowBudget) WithOutlook(o budget.Outlook, at time.Time) WindowBudget {
 	return w
 }
 
-// Forecast returns the outlook that [WindowBudget.WithOutlook] has added at a time. Of the burn that
-// it was made from nothing is known.
+// Forecast returns the outlook that [WindowBudget.WithOutlook] has added at a time. Of the burn
+// that it was made from nothing is known.
 func (b Budget) Forecast(at time.Time) budget.Outlook {
 	in := func(t *time.Time) time.Duration {
 		if t == nil {

@@ -25,8 +25,8 @@ func TimeToExhaustion(o budget.Outlook) string {
 	return figures.Until(o.In, o.Early, o.Late)
 }
 
-// exhaustion says as a clause when the budget is gone and at which burn rate, or that it is, or what
-// is left of one that lasts. It is "" where that is not known.
+// exhaustion says as a clause when the budget is gone and at which burn rate, or that it is, or
+// what is left of one that lasts. It is "" where that is not known.
 func (f Facts) exhaustion() string {
 	switch o := f.Outlook; {
 	case f.Status.Sized && o.Gone || f.Status.Gone():
