@@ -27,7 +27,7 @@ func TimeToExhaustion(o budget.Outlook) string {
 
 // exhaustion says as a clause when the budget is gone and at which burn rate, or that it is, or
 // what is left of one that lasts. It is "" where that is not known.
-func (f Facts) exhaustion() string {
+func (f Headline) exhaustion() string {
 	switch o := f.Outlook; {
 	case f.Status.Sized && o.Gone || f.Status.Gone():
 		return "the budget is spent"
@@ -41,7 +41,7 @@ func (f Facts) exhaustion() string {
 }
 
 // withExhaustion adds the exhaustion of the budget to a sentence about it.
-func (f Facts) withExhaustion(sentence string) string {
+func (f Headline) withExhaustion(sentence string) string {
 	if e := f.exhaustion(); e != "" {
 		return sentence + "; " + e
 	}

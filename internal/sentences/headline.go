@@ -158,6 +158,16 @@ func (f Headline) clock(t time.Time) string {
 	return figures.UTC(t)
 }
 
+// at is a time as part of a text, with its day where that is not the event's.
+func (f Headline) at(t time.Time) Part { return Part{Words: f.clock(t), At: t} }
+
+// atStrong is what at returns, set off from the rest.
+func (f Headline) atStrong(t time.Time) Part {
+	p := f.at(t)
+	p.Strong = true
+	return p
+}
+
 // Usually says which share usually fails; "" where that is not known.
 func (f Headline) Usually() string {
 	if _, usual, _ := f.failing(); usual.Total > 0 {
@@ -208,7 +218,7 @@ func (f Headline) Screen() []Text {
 	if f.Stopped() {
 		return append(f.stopped(), f.Afterwards()...)
 	}
-	since := say("Since ", Part{Words: f.clock(f.Incident.Onset), Strong: true, At: f.Incident.Onset}, " (", figures.Duration(f.Event.Time().Sub(f.Incident.Onset)), ")")
+	since := say("Since ", f.atStrong(f.Incident.Onset), " (", figures.Duration(f.Event.Time().Sub(f.Incident.Onset)), ")")
 	if u := f.Usually(); u != "" {
 		since = say(since, ", ", u)
 	}
@@ -226,12 +236,11 @@ func (f Headline) Screen() []Text {
 // stopped says since when nothing more fails than usual, when it closes, and what it was.
 func (f Headline) stopped() []Text {
 	b, onset := f.Incident.Last.Burn, f.Incident.Onset
-	moment := func(t time.Time) Part { return Part{Words: f.clock(t), At: t, Strong: true} }
-	t := say("Since ", moment(b.Stopped.Time()), " nothing more fails than usual")
+	t := say("Since ", f.atStrong(b.Stopped.Time()), " nothing more fails than usual")
 	if b.Closes > 0 {
-		t = say(t, "; closes about ", moment(b.Closes.Time()), " if it stays so")
+		t = say(t, "; closes about ", f.atStrong(b.Closes.Time()), " if it stays so")
 	}
-	was := say(Sentence(f.Spec.SLI.Noun()), " "+f.Spec.SLI.Fails(true)+" for ", strong(figures.Duration(b.Stopped.Time().Sub(onset))), ", from ", Part{Words: f.clock(onset), At: onset}, " on.")
+	was := say(Sentence(f.Spec.SLI.Noun()), " "+f.Spec.SLI.Fails(true)+" for ", strong(figures.Duration(b.Stopped.Time().Sub(onset))), ", from ", f.at(onset), " on.")
 	return []Text{say(t, "."), was}
 }
 
@@ -239,7 +248,7 @@ func (f Headline) stopped() []Text {
 func (f Headline) Afterwards() (all []Text) {
 	for _, a := range f.Since {
 		c := ranking.Of(a)
-		all = append(all, say(Part{Words: f.clock(c.At), At: c.At}, " ", Part{Words: c.Done(), Strong: true, Foreign: true}, " by ", foreign(a.By), "."))
+		all = append(all, say(f.at(c.At), " ", Part{Words: c.Done(), Strong: true, Foreign: true}, " by ", foreign(a.By), "."))
 	}
 	return all
 }
@@ -248,7 +257,7 @@ func (f Headline) Afterwards() (all []Text) {
 func (f Headline) Has() Text {
 	t := say(strong("Nobody has it yet."))
 	if a, ok := f.Incident.Acknowledged(); ok {
-		t = say(Part{Words: a.By, Strong: true, Foreign: true}, " has it since ", Part{Words: f.clock(a.At), At: a.At}, ".")
+		t = say(Part{Words: a.By, Strong: true, Foreign: true}, " has it since ", f.at(a.At), ".")
 	}
 	if a, ok := f.Incident.Silenced(f.Now); ok && f.Incident.Open {
 		t = say(t, " Silenced by ", Part{Words: a.By, Strong: true, Foreign: true}, " ", Until(a.Until), ".")

@@ -110,7 +110,7 @@ func (f Facts) Predicate() string {
 	case f.Event.Rule == alerting.RuleTraffic:
 		return "has had no traffic for " + figures.Duration(f.Event.Time().Sub(f.Event.Since.Time())) + ", which is not usual at this hour"
 	case f.Event.Kind == alerting.Noticed:
-		return f.withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
+		return f.Headline().withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
 	case f.Event.Rule == alerting.RuleNoData && i.Open:
 		return "has had no data for " + figures.Duration(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it"
 	case f.Event.Reason == alerting.SLORemoved:
@@ -132,7 +132,7 @@ func (f Facts) Predicate() string {
 	case !i.Open:
 		return "burned for " + figures.Duration(i.Duration()) + " and took " + i.CostText() + " of its error budget"
 	}
-	return f.withExhaustion("burns its error budget " + f.fast())
+	return f.Headline().withExhaustion("burns its error budget " + f.fast())
 }
 
 // did says what went on until the files ended it.
@@ -154,7 +154,7 @@ func (f Facts) gatePredicate() string {
 		}
 		return "may be released again; " + left + " of its error budget is left"
 	}
-	return f.withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
+	return f.Headline().withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
 }
 
 // Experiment returns why an experiment has to end, as the rest of a sentence about it.
