@@ -158,10 +158,10 @@ func (f Headline) clock(t time.Time) string {
 	return figures.UTC(t)
 }
 
-// at is a time as part of a text, with its day where that is not the event's.
+// at returns a time as part of a text, with its day where that is not the day of the event.
 func (f Headline) at(t time.Time) Part { return Part{Words: f.clock(t), At: t} }
 
-// atStrong is what at returns, set off from the rest.
+// atStrong returns what at does, set off from the rest.
 func (f Headline) atStrong(t time.Time) Part {
 	p := f.at(t)
 	p.Strong = true
