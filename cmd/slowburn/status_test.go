@@ -86,10 +86,10 @@ func TestStatusRoundsTowardsTheWorse(t *testing.T) {
 	}
 	burn := func(rate float64) []api.Burn { return []api.Burn{{Window: "1h", Rate: &rate}} }
 	all := []api.SLO{
-		{Promise: api.Promise{ID: "a/just-below", Objective: 99.9}, WindowBudget: account(10_004, 1e7, 1e4), Burn: burn(0.004)},
-		{Promise: api.Promise{ID: "b/policy-line", Objective: 99.9}, WindowBudget: account(7504, 1e7, 1e4), Burn: burn(13.42)},
-		{Promise: api.Promise{ID: "c/five-nines", Objective: 99.999}, WindowBudget: account(400, 1e7, 100), Burn: burn(1234.5)},
-		{Promise: api.Promise{ID: "d/unknown", Objective: 99.9}, WindowBudget: api.WindowBudget{Window: "28d"}},
+		{Promise: api.Promise{ID: "a/just-below", Objective: 99.9}, State: "good", WindowBudget: account(10_004, 1e7, 1e4), Burn: burn(0.004)},
+		{Promise: api.Promise{ID: "b/policy-line", Objective: 99.9}, State: "good", WindowBudget: account(7504, 1e7, 1e4), Burn: burn(13.42)},
+		{Promise: api.Promise{ID: "c/five-nines", Objective: 99.999}, State: "good", WindowBudget: account(400, 1e7, 100), Burn: burn(1234.5)},
+		{Promise: api.Promise{ID: "d/unknown", Objective: 99.9}, State: "good", WindowBudget: api.WindowBudget{Window: "28d"}},
 	}
 	var out bytes.Buffer
 	c := statusCmd{remote: remote{client: client{URL: daemonWith(t, all, nil)}}}

@@ -27,6 +27,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/notify/slack"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/report"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/internal/web"
 	"github.com/slowburn-sre/slowburn/postmortem"
@@ -354,7 +355,7 @@ func (w *youngWorld) tellsInWords(y youth, weekly string) {
 		}
 	}
 	for where, text := range map[string]string{"status": statusRow, "weekly report": reportRow} {
-		if strings.Contains(text, "lasts") != y.lasts {
+		if strings.Contains(text, sentences.NotExhausted) != y.lasts {
 			t.Errorf("%s: it lasts: %v:\n%s", where, !y.lasts, text)
 		}
 	}

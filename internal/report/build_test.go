@@ -468,7 +468,7 @@ slo a/unread 99.9 28d
 	for _, row := range r.Rows {
 		got[row.ID] = row.Outlook.State + ": " + row.Outlook.Text()
 	}
-	want := map[slo.ID]string{"a/lasts": "lasts: lasts", "a/spent": "spent: gone", "a/unread": "unknown: —"}
+	want := map[slo.ID]string{"a/lasts": "lasts: not exhausted", "a/spent": "spent: spent", "a/unread": "unknown: —"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

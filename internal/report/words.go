@@ -6,6 +6,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -50,14 +51,14 @@ func (r Row) lostMuch() bool {
 // lostText writes how many points of the budget went: "57.1 points".
 func (r Row) lostText() string { return strings.TrimLeft(r.Change(), "−") + " points" }
 
-// Text returns the outlook in words: "gone", "lasts", "9 d (6 d – 15 d)", or a dash; where only the
+// Text returns the outlook in words: "spent", "not exhausted", "9 d (6 d – 15 d)", or a dash; where only the
 // band is known, "6 d – 15 d".
 func (o Outlook) Text() string {
 	switch o.State {
 	case "spent":
-		return "gone"
+		return sentences.Spent
 	case "lasts":
-		return "lasts"
+		return sentences.NotExhausted
 	case "exhausts":
 		band := hours(o.Earliest) + " – never"
 		if o.Latest > 0 {

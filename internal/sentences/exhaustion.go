@@ -7,8 +7,8 @@ import (
 
 // What stands in the place of a time to exhaustion.
 const (
-	spent        = "spent"
-	notExhausted = "not exhausted"
+	Spent        = "spent"
+	NotExhausted = "not exhausted"
 )
 
 // TimeToExhaustion writes in how long a budget will be gone if it goes on like this: "37 min", "40
@@ -16,9 +16,9 @@ const (
 func TimeToExhaustion(o budget.Outlook) string {
 	switch {
 	case o.Gone:
-		return spent
+		return Spent
 	case o.Lasts:
-		return notExhausted
+		return NotExhausted
 	case !o.Known:
 		return figures.Unknown
 	}
