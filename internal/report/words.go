@@ -51,8 +51,8 @@ func (r Row) lostMuch() bool {
 // lostText writes how many points of the budget went: "57.1 points".
 func (r Row) lostText() string { return strings.TrimLeft(r.Change(), "−") + " points" }
 
-// Text returns the outlook in words: "spent", "not exhausted", "9 d (6 d – 15 d)", or a dash; where only the
-// band is known, "6 d – 15 d".
+// Text returns the outlook in words: "spent", "not exhausted", "9 d (6 d – 15 d)", or a dash; where
+// only the band is known, "6 d – 15 d".
 func (o Outlook) Text() string {
 	switch o.State {
 	case "spent":
