@@ -36,7 +36,7 @@ func (c *checkCmd) Run(e *env) error {
 	if err != nil {
 		return c.refuse(e, err)
 	}
-	warnings := slices.Concat(set.Warnings, shownIn(append(set.Expired(e.now()), lintSources(set, cfg.Signals)...)))
+	warnings := slices.Concat(cfg.Warnings, set.Warnings, shownIn(append(set.Expired(e.now()), lintSources(set, cfg.Signals)...)))
 	if c.Prometheus != "" {
 		found, err := c.probe(e, cfg, set)
 		if err != nil {

@@ -40,6 +40,9 @@ func (c *doctorCmd) Run(e *env) error {
 	}
 	d := doctor{env: e, cfg: cfg, set: set}
 	d.ok("configuration", "%s and %s are good", filepath.Base(e.cli.ConfigFile), figures.Plural(len(set.Specs), "SLO"))
+	for _, w := range cfg.Warnings {
+		d.add(stateWarn, "configuration", w.Hint, "line %d: %s", w.Line, w.Message)
+	}
 	ctx, cancel := context.WithTimeout(e.ctx, doctorTimeout)
 	defer cancel()
 	d.prometheus(ctx)

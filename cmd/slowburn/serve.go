@@ -34,6 +34,9 @@ func (c *serveCmd) Run(e *env) error {
 	if err := web.CheckAddress(c.Listen, auth || cfg.Web.AsksForProof(), c.Insecure); err != nil {
 		return exitError{exitUsage, err}
 	}
+	for _, w := range cfg.Warnings {
+		e.log.Warn("configuration", "lint", w.ID, "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
+	}
 	for _, w := range append(slices.Clone(set.Warnings), set.Expired(e.now())...) {
 		e.log.Warn("SLO file", "lint", w.ID, "file", w.File, "line", w.Line, "problem", w.Message, "hint", w.Hint)
 	}

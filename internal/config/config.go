@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/folder"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
+	"github.com/slowburn-sre/slowburn/internal/notify"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/store"
@@ -45,6 +47,8 @@ type Config struct {
 	Corrections []string // files, folders and globs
 
 	Signals signals.Catalogue // the built-in sources of golden signals with the house's own
+
+	Warnings strictyaml.Problems // about the file: it can be used, and somebody should look at it
 
 	Dir   string // of the file; relative paths start here
 	file  string
@@ -185,7 +189,8 @@ func Parse(path string, data []byte) (Config, error) {
 			cfg.read(o)
 		}
 	}
-	return cfg, parsed.Problems().Err()
+	cfg.Warnings = parsed.Problems()
+	return cfg, cfg.Warnings.Err()
 }
 
 // postgresProblem begins every problem with the address of PostgreSQL.
@@ -292,6 +297,7 @@ func (c *Config) readPrometheus(v strictyaml.Value) {
 		p.Concurrency = int(n)
 	}
 	p.HTTP = c.readHTTP(o, v)
+	seeEncrypted(o, p.HTTP, p.URL)
 }
 
 // LoadHTTP reads a file of settings of the HTTP client that the Prometheus family shares. Relative
@@ -322,6 +328,42 @@ func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) promconfi
 		http.SetDirectory(c.Dir)
 	}
 	return http
+}
+
+// credentials are the settings of the HTTP client that prove who asks.
+var credentials = []string{"authorization", "basic_auth", "bearer_token", "bearer_token_file", "http_headers", "oauth2"}
+
+// seeEncrypted warns of credentials that go to another machine without TLS. An address that a file
+// holds is looked at when that is read.
+func seeEncrypted(o strictyaml.Object, http promconfig.HTTPClientConfig, address string) {
+	for _, key := range credentials {
+		to := []string{address}
+		if key == "http_headers" && !holdsSecrets(http.HTTPHeaders) {
+			continue
+		}
+		if key == "oauth2" && http.OAuth2 != nil {
+			to = append(to, http.OAuth2.TokenURL)
+		}
+		for _, address := range to {
+			if u, err := url.Parse(address); o.Get(key).Given() && err == nil && u.Host != "" && notify.Encrypted(key, address) != nil {
+				o.Get(key).Lint("credentials-in-clear", fmt.Sprintf("%s is sent to %s without encryption: everybody on the way can read it", key, u.Host),
+					"reach "+u.Hostname()+" by https://, or by a proxy with TLS on this machine; else leave "+key+" out")
+			}
+		}
+	}
+}
+
+// holdsSecrets reports whether one of some headers is kept secret.
+func holdsSecrets(h *promconfig.Headers) bool {
+	if h == nil {
+		return false
+	}
+	for _, header := range h.Headers {
+		if len(header.Secrets)+len(header.Files) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *Config) readSlack(v strictyaml.Value) {

@@ -159,6 +159,31 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 	}
 }
 
+// TestCredentialsInClearAreTold: what proves who asks and goes to another machine by http:// is a
+// warning at its key, without the secret; the configuration can be used.
+func TestCredentialsInClearAreTold(t *testing.T) {
+	const none = ""
+	for _, c := range []struct{ name, text, want string }{
+		{"a password", "prometheus: {url: 'http://metrics.example.com:9090', basic_auth: {username: ana, password: canary}}", `1:66: warning: basic_auth is sent to metrics.example.com:9090 without encryption`},
+		{"a bearer token", "prometheus: {url: 'http://10.0.0.7', authorization: {credentials_file: canary}}", `1:53: warning: authorization is sent to 10.0.0.7 without`},
+		{"a bearer token in the old spelling", "prometheus: {url: 'http://10.0.0.7', bearer_token: canary}", `warning: bearer_token is sent to 10.0.0.7 without`},
+		{"a header that is secret", "prometheus: {url: 'http://10.0.0.7', http_headers: {X-Key: {secrets: [canary]}}}", `warning: http_headers is sent`},
+		{"the secret of a client", "prometheus: {url: 'https://m.example.com', oauth2: {client_id: a, client_secret: canary, token_url: 'http://login.example.com/token'}}", `warning: oauth2 is sent to login.example.com without`},
+		{"to an Alertmanager", "alertmanagers: [{url: 'http://alerts.example.com', basic_auth: {username: ana, password_file: canary}}]", `warning: basic_auth is sent to alerts.example.com without`},
+		{"to a webhook", "webhooks: [{url: 'http://hooks.example.com/x', authorization: {credentials: canary}}]", `warning: authorization is sent to hooks.example.com without`},
+		{"by https", "prometheus: {url: 'https://metrics.example.com', basic_auth: {username: ana, password: canary}}", none},
+		{"on this machine", "prometheus: {url: 'http://127.0.0.1:9090', basic_auth: {username: ana, password: canary}}", none},
+		{"on this machine, by name and IPv6", "prometheus: {url: 'http://localhost:9090', bearer_token: canary}\nwebhooks: [{url: 'http://[::1]/x', bearer_token: canary}]", none},
+		{"a tenant is no secret", "prometheus: {url: 'http://10.0.0.7', http_headers: {X-Scope-OrgID: {values: [shop]}}}", none},
+		{"no credentials", "prometheus: {url: 'http://10.0.0.7'}", none},
+	} {
+		cfg, err := Parse("slowburn.yaml", []byte(c.text))
+		if got := cfg.Warnings.Error(); err != nil || !strings.Contains(got, c.want) || (got == none) != (c.want == none) || strings.Contains(got, "canary") {
+			t.Errorf("%s: %v, %q, want %q", c.name, err, got, c.want)
+		}
+	}
+}
+
 func TestAReportIsToldWhatIsWrongWithItOnce(t *testing.T) {
 	_, err := Parse("slowburn.yaml", []byte("reports: [{}]"))
 	problems, ok := err.(strictyaml.Problems)

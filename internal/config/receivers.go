@@ -85,6 +85,7 @@ func (c *Config) readReceiver(kind notify.Kind, item strictyaml.Value) {
 	}
 	if kind.HTTP {
 		r.HTTP = c.readHTTP(o, item)
+		seeEncrypted(o, r.HTTP, r.Values["url"])
 	}
 	if u, err := url.Parse(r.Values["url"]); kind.ByHost && err == nil && u.Host != "" {
 		r.Name += "/" + u.Host

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -63,6 +64,9 @@ func (a *Daemon) newWays(cfg config.Config) (*ways, error) {
 		if err != nil {
 			return nil, err
 		}
+		if h.URLFile != "" {
+			seeEncrypted("url", address, "heartbeat", a.Log)
+		}
 		w.heartbeat = heartbeat{notify.Secret(address), h.Every}
 	}
 	return w, nil
@@ -84,6 +88,7 @@ func NewReceiver(r config.Receiver, now func() time.Time, log *slog.Logger) (not
 			return nil, err
 		}
 		s.Values[key] = notify.Secret(text)
+		seeEncrypted(key, text, r.Name, log)
 	}
 	if kind.HTTP {
 		client, err := httpclient.New(r.HTTP, kind.Name)
@@ -93,6 +98,14 @@ func NewReceiver(r config.Receiver, now func() time.Time, log *slog.Logger) (not
 		s.Client = client
 	}
 	return kind.New(s)
+}
+
+// seeEncrypted warns of an address that is a secret, and is asked without TLS on another machine.
+func seeEncrypted(key, address, receiver string, log *slog.Logger) {
+	if u, err := url.Parse(address); key == "url" && err == nil && u.Scheme == "http" && notify.Encrypted(key, address) != nil {
+		log.Warn("a secret address is reached without encryption: everybody on the way can read it; write one with https:// into the file",
+			"receiver", receiver, "key", "url_file")
+	}
 }
 
 // NewSlack makes what delivers to Slack: by bot token, by webhook, or nil.

@@ -20,6 +20,7 @@ var Rules = []Rule{
 	{"correction-over-cap", "A correction names more of a window than it may excuse.", false},
 	{"corrections-overlap", "Two corrections are about the same minutes of an SLO.", false},
 	{"counter-as-gauge", "A counter stands where the value itself is looked at.", false},
+	{"credentials-in-clear", "Credentials go to another machine without encryption.", false},
 	{"dead-alert", "An alert could not fire even in a total outage.", false},
 	{"dependency-circle", "Services depend on each other in a circle.", false},
 	{"dependency-unknown", "A dependency has no SLO.", false},
