@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -94,9 +95,19 @@ func (s *jsonAPI) apiRequest(w http.ResponseWriter, r *http.Request) {
 // maxAct bounds the body of an act or a change.
 const maxAct = 64 << 10
 
-// decode reads the JSON body of a request, and refuses fields that the value does not have.
+// decode reads the JSON body of a request, and refuses fields that the value does not have, and
+// those that are given twice: who reads the one would see another act than who reads the other.
 func decode(r *http.Request, into any, what string) error {
-	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxAct))
+	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxAct))
+	if err != nil {
+		return badRequest("The body is no %s: %s.", what, err)
+	}
+	if json.Valid(text) {
+		if key, twice := keyTwice(json.NewDecoder(bytes.NewReader(text)), false); twice {
+			return badRequest("The body is no %s: %q is given twice in one object; keep one of the two.", what, clip(key))
+		}
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return badRequest("The body is no %s: %s.", what, err)
@@ -105,6 +116,34 @@ func decode(r *http.Request, into any, what string) error {
 		return badRequest("The body is no %s: something follows it.", what)
 	}
 	return nil
+}
+
+// keyTwice returns a key that one object of a valid JSON text has twice, in any letter case, as
+// fields are read. Names below facts are told apart by their case.
+func keyTwice(dec *json.Decoder, exact bool) (key string, twice bool) {
+	t, _ := dec.Token()
+	if t != json.Delim('{') && t != json.Delim('[') {
+		return "", false
+	}
+	for seen := map[string]bool{}; dec.More(); {
+		if t == json.Delim('{') {
+			name, _ := dec.Token()
+			key, _ = name.(string)
+			field := key
+			if !exact {
+				field = strings.ToLower(strings.ToUpper(key)) // the long s is an s, too
+			}
+			if seen[field] {
+				return key, true
+			}
+			seen[field] = true
+		}
+		if inner, twice := keyTwice(dec, exact || strings.EqualFold(key, "facts")); twice {
+			return inner, true
+		}
+	}
+	_, _ = dec.Token()
+	return "", false
 }
 
 // readAct reads an act from a request; an empty body is an act without anything.

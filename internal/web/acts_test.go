@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -53,6 +54,41 @@ func TestActsAreTakenFromThoseWhoMayWrite(t *testing.T) {
 		if w.Code != c.code || got.Key != c.want.Key || got.Kind != c.want.Kind || got.By != c.want.By || got.Via != c.want.Via || (got.Kind != "") != (got.Who == "token all") || got.Incident != c.want.Incident {
 			t.Errorf("%s: %d and %+v; want %d and %+v (%s)", c.what, w.Code, got, c.code, c.want, w.Body)
 		}
+	}
+}
+
+// TestAKeyTwiceIsRefused: a body in which an object has a key twice is refused by its key at every
+// door that takes one, and nothing is done.
+func TestAKeyTwiceIsRefused(t *testing.T) {
+	for _, c := range []struct{ what, path, body, key string }{
+		{"another name", "acts", `{"kind":"remark","incident":"i","text":"x","by":"Ada","by":"Mallory"}`, "by"},
+		{"in another letter case", "acts", `{"kind":"remark","incident":"i","text":"x","by":"Ada","BY":"Mallory"}`, "BY"},
+		{"written as an escape", "acts", `{"kind":"remark","incident":"i","text":"x","by":"Ada","\u0062y":"Mallory"}`, "by"},
+		{"by a letter that is taken for another", "acts", `{"kind":"remark","incident":"i","text":"x","by":"Ada","ſlo":"a/b","slo":"a/c"}`, "slo"},
+		{"a fact", "acts", `{"kind":"work","by":"Ada","facts":{"kind":"a","kind":"b"}}`, "kind"},
+		{"within a part", "acts", `{"kind":"remark","by":"Ada","change":{"kind":"a","Kind":"b"}}`, "Kind"},
+		{"facts twice", "acts", `{"kind":"work","by":"Ada","facts":{"kind":"a"},"facts":{"minutes":"5"}}`, "facts"},
+		{"of an acknowledgement", "incidents/x/y/page/1/ack", `{"by":"Ada","by":"Mallory"}`, "by"},
+		{"of a change", "changes", `{"service":"shop","service":"search","by":"Ada","title":"x"}`, "service"},
+		{"of a drill", "drills", `{"loud":false,"loud":true}`, "loud"},
+	} {
+		s := newShopOf(t, nil)
+		s.options.Do = func(_ context.Context, a alerting.Act) (alerting.Act, error) {
+			t.Errorf("%s: %+v is done", c.what, a)
+			return a, nil
+		}
+		s.options.Tokens = tokens("secret")
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/"+c.path, strings.NewReader(c.body))
+		r.Header.Set(TokenHeader, "secret")
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, r)
+		if w.Code != 400 || !strings.Contains(w.Body.String(), `\"`+c.key+`\" is given twice`) {
+			t.Errorf("%s: %d %s", c.what, w.Code, w.Body)
+		}
+	}
+	names := strings.NewReader(`{"facts":{"a":"1","A":"2"},"change":{"kind":"x"},"kind":"work"}`)
+	if key, twice := keyTwice(json.NewDecoder(names), false); twice {
+		t.Errorf("facts of their own, and keys of other objects: %q", key)
 	}
 }
 

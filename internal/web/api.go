@@ -153,19 +153,29 @@ func (s *jsonAPI) apiSLOs(*http.Request) (any, error) {
 }
 
 func (s *jsonAPI) apiSLO(r *http.Request) (any, error) {
-	path, history := strings.CutSuffix(r.PathValue("id"), "/history")
-	path, spend := strings.CutSuffix(path, "/spend")
+	path, view := viewOf(r.PathValue("id"))
 	b, err := s.findBudget(path, r.URL.Query().Get("labels"))
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case history:
+	switch view {
+	case "history":
 		return s.apiHistory(b, r.URL.Query())
-	case spend:
+	case "spend":
 		return s.apiSpend(r.Context(), b, r.URL.Query())
 	}
 	return withGate(toSLO(b), s.gates(b.ID.Service(), b.ID.Name())), nil
+}
+
+// viewOf parts the address of an SLO from what is asked about it. A service and a name come first,
+// so an SLO may be called history.
+func viewOf(path string) (id, view string) {
+	for _, view := range []string{"history", "spend"} {
+		if id, ok := strings.CutSuffix(path, "/"+view); ok && strings.Contains(id, "/") {
+			return id, view
+		}
+	}
+	return path, ""
 }
 
 // maxID is how long a name may be; nothing is longer.

@@ -368,3 +368,25 @@ func TestTheHeadlineIsThatOfThePage(t *testing.T) {
 		}
 	}
 }
+
+// TestAnSLOMayBeCalledAsWhatIsAskedOfIt: an address is that of an SLO by its first two parts,
+// whatever the SLO is called.
+func TestAnSLOMayBeCalledAsWhatIsAskedOfIt(t *testing.T) {
+	for path, want := range map[string][2]string{
+		"shop/availability":                  {"shop/availability", ""},
+		"shop/availability/history":          {"shop/availability", "history"},
+		"shop/history":                       {"shop/history", ""},
+		"shop/history/history":               {"shop/history", "history"},
+		"shop/history/spend":                 {"shop/history", "spend"},
+		"shop/spend":                         {"shop/spend", ""},
+		"shop/spend/history":                 {"shop/spend", "history"},
+		"history/spend":                      {"history/spend", ""},
+		`shop/routes{route="/history"}`:      {`shop/routes{route="/history"}`, ""},
+		`shop/routes{route="/"}/history`:     {`shop/routes{route="/"}`, "history"},
+		`shop/spend{route="/spend"}/history`: {`shop/spend{route="/spend"}`, "history"},
+	} {
+		if id, view := viewOf(path); id != want[0] || view != want[1] {
+			t.Errorf("%s is %s of %s", path, view, id)
+		}
+	}
+}
