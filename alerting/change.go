@@ -27,7 +27,8 @@ type Cost struct {
 	Budget Account // of the first window, as it was at To; estimated also where Before is
 	// Known is false where no traffic before or after says what the change did.
 	Known bool
-	// Shared are the keys of other changes so near that nobody can tell which of them it was.
+	// Shared are the keys of other changes so near that nobody can tell which of them it was. A
+	// roll-back and what it took back are told apart.
 	Shared []string
 }
 
@@ -56,7 +57,8 @@ func Attribute(in Input, acts []Act, to budget.Minute) []Cost {
 			}
 		}
 		for m, o := range changes {
-			if oFrom, oEnd := o.Change.span(); m != n && oFrom.Before(a.Change.naturalEnd()) && from.Before(oEnd) {
+			near := m != n && o.Change.Start.Before(a.Change.naturalEnd()) && from.Before(o.Change.naturalEnd())
+			if near && !o.rollsBack(a) && !a.rollsBack(o) {
 				c.Shared = append(c.Shared, o.Key)
 			}
 		}
@@ -64,6 +66,12 @@ func Attribute(in Input, acts []Act, to budget.Minute) []Cost {
 		all = append(all, c)
 	}
 	return all
+}
+
+// rollsBack reports whether a change may have taken another one back. That ends what the other one
+// did, and makes it no less certain.
+func (a Act) rollsBack(o Act) bool {
+	return a.Change.Kind == "rollback" && o.Change.Kind != "rollback" && a.About() == o.About() && !o.Change.Start.After(a.Change.Start)
 }
 
 // changesOn returns the changes that concern a budget and began before a minute, oldest first.

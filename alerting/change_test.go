@@ -60,6 +60,8 @@ func TestWhatADeployCost(t *testing.T) {
 		{"one that is about to begin is not there", 8, []Act{deploy("a", 0)}, start, nil},
 		{"a long rollout is looked at until it is through", 8, []Act{deploy("a", -30, until(30*time.Minute))}, start + 600, []cost{{"a", 480, 150 * time.Minute, ""}}},
 		{"the next change ends it, and both say so", 8, []Act{deploy("a", 0), deploy("b", 30)}, start + 600, []cost{{"a", 240, 30 * time.Minute, "b"}, {"b", 0, 2 * time.Hour, "a"}}},
+		{"a roll-back ends what a deploy did, and leaves no doubt about it", 8, []Act{deploy("a", 0), deploy("b", 30, rollback)}, start + 600, []cost{{"a", 240, 30 * time.Minute, ""}, {"b", 0, 2 * time.Hour, ""}}},
+		{"a deploy after a roll-back leaves doubt", 8, []Act{deploy("a", 0, rollback), deploy("b", 30)}, start + 600, []cost{{"a", 240, 30 * time.Minute, "b"}, {"b", 0, 2 * time.Hour, "a"}}},
 		{"two at once cannot be told apart", 8, []Act{deploy("a", 0), deploy("b", 0)}, start + 600, []cost{{"a", 480, 2 * time.Hour, "b"}, {"b", 480, 2 * time.Hour, "a"}}},
 		{"one long before is no company", 8, []Act{deploy("z", -130), deploy("a", 0)}, start + 600, []cost{{"z", 0, 2 * time.Hour, ""}, {"a", 480, 2 * time.Hour, ""}}},
 		{"of another service is none", 8, []Act{deploy("a", 0, func(a *Act) { a.Service = "search" })}, start + 600, nil},
