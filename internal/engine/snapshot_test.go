@@ -72,7 +72,7 @@ func TestPagesAnswerWhileTheStoreIsStuck(t *testing.T) {
 				"/":                                      "shop/availability",
 				"/slo/shop/availability":                 i.ID,
 				"/services/shop":                         i.ID,
-				"/incidents/" + i.ID:                     "Onset",
+				"/incidents/" + i.ID:                     "Failing share",
 				"/api/v1/slos":                           i.ID,
 				"/api/v1/gate/shop":                      `"unknown"`,
 				"/api/v1/status":                         `"healthy":true`,
