@@ -10,6 +10,9 @@ import (
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
+// DefaultName is the report that is meant where none is named. It need not be scheduled.
+const DefaultName = "weekly"
+
 // Schedule says when a report is due and what it is about. It is made by [NewSchedule].
 type Schedule struct {
 	crontime.Schedule              // when, and in which zone the period is
