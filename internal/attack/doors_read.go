@@ -38,7 +38,7 @@ func readProbes() []probe {
 		"history from the year 1 to 9999":     "/api/v1/slos/bank/availability/history?from=0001-01-01T00:00:00Z&to=9999-12-31T00:00:00Z",
 		"history in steps of a nanosecond":    "/api/v1/slos/bank/availability/history?step=1ns",
 		"a register since the year 1":         "/api/v1/register?from=0001-01-01T00:00:00Z",
-		"a report of any name and week":       "/reports/anything/2026-W48",
+		"a report of a week":                  "/reports/weekly/2026-W48",
 		"the power of alerts, of all budgets": "/api/v1/slos?power=1",
 		"more incidents than there are":       "/api/v1/incidents?limit=999999999999",
 	} {

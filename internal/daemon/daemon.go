@@ -386,19 +386,19 @@ func (a *Daemon) report(ctx context.Context, name, period string) (store.Report,
 	if err != nil {
 		return store.Report{}, false, nil
 	}
-	if known, err := a.namesReport(ctx, name); !known {
+	if known, err := namesReport(ctx, a.db, a.cfg.Load().Reports, name); !known {
 		return store.Report{}, false, err
 	}
 	return a.Engine.MakeReport(ctx, name, p, a.Clock())
 }
 
-// namesReport reports whether a report has a name: the usual one, one that is scheduled, or one that
-// was sent.
-func (a *Daemon) namesReport(ctx context.Context, name string) (bool, error) {
-	if name == report.DefaultName || slices.ContainsFunc(a.cfg.Load().Reports, func(r config.Report) bool { return r.Name == name }) {
+// namesReport reports whether a report has a name: the usual one, one that is scheduled, or one
+// that was sent.
+func namesReport(ctx context.Context, db *store.DB, scheduled []config.Report, name string) (bool, error) {
+	if name == report.DefaultName || slices.ContainsFunc(scheduled, func(r config.Report) bool { return r.Name == name }) {
 		return true, nil
 	}
-	sent, err := a.db.Reports(ctx, name, 1)
+	sent, err := db.Reports(ctx, name, 1)
 	return name != "" && len(sent) > 0, err
 }
 
