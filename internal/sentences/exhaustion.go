@@ -47,3 +47,8 @@ func (f Headline) withExhaustion(sentence string) string {
 	}
 	return sentence
 }
+
+// used says how much of the budget is gone, as the rest of a sentence about it.
+func (f Headline) used() string {
+	return f.withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
+}

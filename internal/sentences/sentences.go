@@ -110,7 +110,7 @@ func (f Facts) Predicate() string {
 	case f.Event.Rule == alerting.RuleTraffic:
 		return "has had no traffic for " + figures.Duration(f.Event.Time().Sub(f.Event.Since.Time())) + ", which is not usual at this hour"
 	case f.Event.Kind == alerting.Noticed:
-		return f.Headline().withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
+		return f.Headline().used()
 	case f.Event.Rule == alerting.RuleNoData && i.Open:
 		return "has had no data for " + figures.Duration(f.Event.Time().Sub(i.Onset)) + "; nothing can be said about it"
 	case f.Event.Reason == alerting.SLORemoved:
@@ -154,7 +154,7 @@ func (f Facts) gatePredicate() string {
 		}
 		return "may be released again; " + left + " of its error budget is left"
 	}
-	return f.Headline().withExhaustion("has used " + f.Status.CostOf(f.Status.Sum.Bad) + " of its error budget")
+	return f.Headline().used()
 }
 
 // Experiment returns why an experiment has to end, as the rest of a sentence about it.
