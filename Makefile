@@ -113,7 +113,8 @@ quiet: ## count false calls of quiet services, for docs/benchmarks.md: 48,000 si
 stores: ## measure both databases with 10,000 SLOs, for docs/benchmarks.md: some five minutes (needs a PostgreSQL)
 	$(GO) test ./internal/bench -run '^$$' -bench Stores -benchtime 10x -timeout 30m
 	$(GO) test ./internal/bench -run '^$$' -bench TakeOver -benchtime 5x -timeout 30m
-	$(GO) test ./internal/store -run '^$$' -bench 'Commit|Send' -benchtime 100x
+	$(GO) test ./internal/store -run '^$$' -bench 'Commit$$|Send' -benchtime 100x
+	$(GO) test ./internal/store -run '^$$' -bench 'CommitStorm' -benchtime 5x
 	$(GO) test ./internal/store -run '^$$' -bench 'Fold' -benchtime 2x -timeout 30m
 
 failover: ## let two processes on a PostgreSQL take over from each other while they page, for docs/benchmarks.md: some six minutes
