@@ -228,28 +228,34 @@ func (q *Query) IsSelector() bool { return selector(q.Expr()) != nil }
 // its expression, as a query that has nothing but Metric and Matchers; nil if there are several, or
 // it names no metric.
 func (q *Query) Selector() *Query {
+	all := q.Selectors()
+	if len(all) != 1 || all[0].Metric == "" {
+		return nil
+	}
+	return all[0]
+}
+
+// Selectors returns the query itself if it is a bare selector, and otherwise each selector in its
+// expression, in the order of the text, as a query that has nothing but Metric and Matchers;
+// neither if it names no metric.
+func (q *Query) Selectors() []*Query {
 	if q.Bare() {
-		return q
+		return []*Query{q}
 	}
 	expr := q.Expr()
 	if expr == nil {
 		return nil
 	}
-	var found []*parser.VectorSelector
+	var found []*Query
 	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
 		if v, ok := n.(*parser.VectorSelector); ok {
-			found = append(found, v)
+			inner := &Query{}
+			inner.fill(v)
+			found = append(found, inner)
 		}
 		return nil
 	})
-	if len(found) != 1 {
-		return nil
-	}
-	sel := &Query{}
-	if sel.fill(found[0]); sel.Metric == "" {
-		return nil
-	}
-	return sel
+	return found
 }
 
 // maxNesting is how deep an expression may be nested; a chain of n operators is n deep.

@@ -121,7 +121,10 @@ func TestWhatALiveServerKnows(t *testing.T) {
 		{"a slow scrape of what is evaluated: the daemon asks over two scrapes, and so does this", "    objective: 99\n    sli: {events: {total: 'sum(increase(slow_total[$window]))', bad: 'sum(increase(slow_total{code=\"500\"}[$window]))'}}\n", []string{
 			"scraped every 2 min, so what happens is known up to 2 min later [short-window]", "holds fewer than 4 scrapes",
 		}},
-		{"a hint shows the range that the daemon asks for", "    objective: 99\n    sli: {events: {total: 'sum(increase(bussy_total[$window]))', bad: 'sum(increase(slow_total[$window]))'}}\n", []string{"[no-data]", "sum(increase(bussy_total[4m12s]))"}},
+		{"a hint shows the range that the daemon asks for", "    objective: 99\n    sli: {events: {total: 'sum(increase(bussy_total[$window]))', bad: 'sum(increase(slow_total[$window]))'}}\n", []string{"[no-data]", "hint: there is no metric bussy_total; did you mean busy_total?; try the query", "sum(increase(bussy_total[4m12s]))"}},
+		{"a misspelt label in a part of an expression", "    objective: 99.9\n    sli: {events: {total: 'sum(increase(busy_total[$window])) + sum(increase(busy_total{jbo=\"shop\"}[$window]))', bad: 'sum(increase(busy_total{code=\"500\"}[$window]))'}}\n", []string{
+			"hint: busy_total has no label jbo; did you mean job?; try the query",
+		}},
 		{"a gauge by its movement", "    objective: 99\n    sli: {events: {total: jobs_waiting_here, bad: 'jobs_waiting_here{y=\"1\"}'}}\n", []string{"of the changes of jobs_waiting_here go down, so it is no counter [gauge-counted]"}},
 		{"a gauge by its metadata", "    objective: 99\n    sli: {events: {total: described, bad: 'described{y=\"1\"}'}}\n", []string{"described is a gauge, as its own metadata say [gauge-counted]"}},
 		{"a percentage", "    objective: 99\n    sli: {ratio: {bad: error_percent}}\n", []string{"the query is 35 now, but a ratio goes from 0 to 1 [percent-ratio]"}},

@@ -31,13 +31,21 @@ func (i *inspector) hintOfNoHistogram(ctx context.Context, h *slo.Query) string 
 		"try the query in Prometheus: " + h.Rename(h.Metric+"_count").Text
 }
 
-// near says why a bare selector finds nothing, by what the server has: the metric has another name,
-// or its labels other values. It is "" if that is not known. It reads the index of the server, no
-// samples.
+// near says why a query finds nothing, by what the server has: the metric of a selector has another
+// name, or its labels other values. It is "" if that is not known. It reads the index of the
+// server, no samples.
 func (i *inspector) near(ctx context.Context, q *slo.Query) string {
-	if !q.Bare() {
-		return ""
+	for _, selector := range q.Selectors() {
+		if selector.Bare() {
+			if near := i.nearSelector(ctx, selector); near != "" {
+				return near
+			}
+		}
 	}
+	return ""
+}
+
+func (i *inspector) nearSelector(ctx context.Context, q *slo.Query) string {
 	if len(i.values(ctx, model.MetricNameLabel, selectors.Metric(q.Metric), 1)) == 0 {
 		names := i.values(ctx, model.MetricNameLabel, `{__name__=~".+"}`, mostNames)
 		if len(names) == 0 {
