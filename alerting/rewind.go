@@ -28,6 +28,7 @@ func Rewind(in Input, st State, to budget.Minute) (State, []Event) {
 	default:
 		w.emitBurn(st.Through-1, Resolved, TimeWentBack)
 	}
+	back.Missing = w.missingBefore(to)
 	switch {
 	case w.NoData == nil:
 	case w.NoData.Opened < to:
@@ -36,6 +37,24 @@ func Rewind(in Input, st State, to budget.Minute) (State, []Event) {
 		w.emitNoData(st.Through-1, Resolved, TimeWentBack)
 	}
 	return back, w.events
+}
+
+// missingBefore counts the minutes without known data before one, as a walk up to it did: fewer
+// than open an incident.
+func (in Input) missingBefore(to budget.Minute) int {
+	missing, most := budget.Minute(0), reviewed
+	if limit := budget.Minutes(in.Spec.Alerts.NoData); limit > 0 {
+		most = limit - 1
+	}
+	for m := to - 1; missing < most && m >= in.Ledger.First(); m-- {
+		switch slot := in.Ledger.At(m); {
+		case slot.State == budget.Excused || in.decides(m, slot):
+			return int(missing)
+		case !slot.State.Known():
+			missing++
+		}
+	}
+	return int(missing)
 }
 
 // rewindBurns takes the burns that are over back to a minute. Those that opened from there on are

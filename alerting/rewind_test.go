@@ -48,6 +48,37 @@ func TestTheCutLawWhereTimeWentBack(t *testing.T) {
 	}
 }
 
+// TestTimeGoesBackIntoMissingData: the minutes without data before the return are counted as they
+// were, so that an incident opens when it would have.
+func TestTimeGoesBackIntoMissingData(t *testing.T) {
+	spec := fullSpec(t)
+	limit := budget.Minutes(spec.Alerts.NoData)
+	ledger := &budget.Ledger{}
+	for m := start; m < start+60; m++ {
+		ledger.Put(m, budget.Count(0, 100))
+	}
+	for m := start + 60; m < start+180; m++ {
+		ledger.Put(m, budget.Slot{State: budget.Absent})
+	}
+	in := Input{ID: spec.ID(), Spec: spec, Ledger: ledger, Policy: &lawful}
+	for missing := range limit + 3 {
+		to := start + 60 + missing
+		st, told := Advance(in, State{Through: start}, to)
+		ahead, more := Advance(in, st, start+150)
+		back, taken := Rewind(in, ahead, to)
+		_, es := Advance(in, back, start+180)
+		opened := budget.Minute(0)
+		for _, i := range Fold(nil, slices.Concat(told, more, taken, es)) {
+			if i.Open {
+				opened = i.Log[0].At
+			}
+		}
+		if back.Missing != int(missing) || opened != start+60+limit-1 {
+			t.Errorf("after a return to the %d. minute without data, %d are known of, and no data are told at %d, want %d", missing, back.Missing, opened, start+60+limit-1)
+		}
+	}
+}
+
 // firstWalk names events as if no minute had been walked before.
 func firstWalk(events []Event) []Event {
 	all := slices.Clone(events)
