@@ -387,5 +387,16 @@ func (t *Trouble) Add(o *Trouble) {
 // Troubles returns what was wrong with each account so far, since the state was made.
 func (s *State) Troubles() map[int32]*Trouble { return s.troubles }
 
+// AddTrouble adds what was wrong with an account before the state was made.
+func (s *State) AddTrouble(account int32, t *Trouble) {
+	if s.troubles == nil {
+		s.troubles = map[int32]*Trouble{}
+	}
+	if s.troubles[account] == nil {
+		s.troubles[account] = &Trouble{}
+	}
+	s.troubles[account].Add(t)
+}
+
 // ForgetTroubles begins to count faults anew.
 func (s *State) ForgetTroubles() { s.troubles = nil }

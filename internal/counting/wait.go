@@ -433,7 +433,7 @@ func (w *Waiting) late(now int64) {
 		}
 		for _, i := range w.index.byTarget[target] {
 			cur := &w.Cursors[i]
-			if cur.MS == 0 || cur.Flags&Ended != 0 || cur.MS+t.interval()-t.interval()/tolerance >= w.Read {
+			if cur.MS == 0 || cur.Flags&Ended != 0 || cur.MS+t.interval()-t.interval()/tolerance >= max(w.Read, now-minuteMs) {
 				continue
 			}
 			for _, r := range w.index.Series[i].Routes {

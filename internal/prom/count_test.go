@@ -221,6 +221,58 @@ func TestDataProblemsAreTold(t *testing.T) {
 	}
 }
 
+// TestProblemsOutliveANewSLO: another SLO is loaded, so that all are sorted into bundles anew. What
+// was wrong with the data is still told, counted since the start.
+func TestProblemsOutliveANewSLO(t *testing.T) {
+	db := life(t, "instance=a code=200: 30=0 90=100 150=140 210=139 270=145 330=150 390=149 450=155 510=160 570=165")
+	gauge(t, db, "q", func(int) (float64, bool) { return 0, true })
+	specs := []*slo.Spec{
+		events(t, "raw", `c{job="j"}`, `c{code="500"}`),
+		{Service: "svc", Name: "ratio", SLI: slo.Indicator{Kind: slo.Ratio, Bad: query(t, `max(q) / max(q)`)}},
+	}
+	r, got := New(serve(t, db), Options{}), book{}
+	for to := m0 + 1; to <= m0+6; to++ {
+		tick(t, r, specs, to, got)
+	}
+	specs = append(specs, events(t, "new", `c{instance="a"}`, `c{code="501"}`))
+	b := tick(t, r, specs, m0+9, got)
+	for id, want := range map[slo.ID]string{"svc/raw": "2 samples stood a little lower", "svc/ratio": "8 samples"} {
+		if p := strings.Join(b.Readings[id].Problems, "; "); !strings.HasPrefix(p, want) {
+			t.Errorf("%s: problems %q, want %q", id, p, want)
+		}
+	}
+	if p := b.Readings["svc/new"].Problems; len(p) > 0 {
+		t.Errorf("of the new SLO: %q", p)
+	}
+	if specs[0] = events(t, "raw", `c{job="j",code="200"}`, `c{code="500"}`); len(tick(t, r, specs, m0+10, got).Readings["svc/raw"].Problems) > 0 {
+		t.Error("an SLO that is written anew has the problems of the old one")
+	}
+}
+
+// TestWhatIsWaitedForIsToldSteadily: a target that is always two minutes late, read every 20 s.
+func TestWhatIsWaitedForIsToldSteadily(t *testing.T) {
+	db := life(t, "instance=a code=200: 0=0")
+	specs := []*slo.Spec{events(t, "x", `c{job="j"}`, `c{code="500"}`)}
+	r, got, begun, shown := New(serve(t, db), Options{}), book{}, false, 0
+	for s := 60; s < 2400; s += 20 {
+		for ; shown+15+125 <= s; shown += 15 {
+			if err := db.Series(lset("c", "job", "j", "instance", "a", "code", "200")).Append(at(float64(shown+15)), float64(shown)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := got.must(t, r, specs, time.UnixMilli(at(float64(s))))
+		reading, ok := b.Readings["svc/x"]
+		told := strings.Contains(strings.Join(reading.Problems, "; "), "come about 2 min late")
+		if begun = begun || told; begun && ok && !told {
+			t.Fatalf("after %d s nothing is told any more: %q", s, reading.Problems)
+		}
+		r.Commit(b)
+	}
+	if !begun {
+		t.Error("it is never told")
+	}
+}
+
 // TestWhatCameTooLateIsTold: samples of one target of two come after their minute was decided
 // without them. They are added to it, and it is said.
 func TestWhatCameTooLateIsTold(t *testing.T) {

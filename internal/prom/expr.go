@@ -57,6 +57,7 @@ func loadExpr(mark []byte) (exprState, error) {
 // loadExprs takes over the positions of evaluated SLOs; those that could be read raw may have begun
 // already.
 func (r *Reader) loadExprs(begun map[slo.ID]exprState, to budget.Minute) {
+	before := r.exprs
 	r.exprs = map[slo.ID]exprState{}
 	for _, s := range r.evaluate {
 		st, sums := begun[s.ID()]
@@ -71,6 +72,9 @@ func (r *Reader) loadExprs(begun map[slo.ID]exprState, to budget.Minute) {
 			} else if old.terms == st.terms {
 				st = old
 			}
+		}
+		if known := before[s.ID()]; known.terms == st.terms { // marks do not keep what was wrong
+			st.pace.judged, st.pace.faults = known.pace.judged, known.pace.faults
 		}
 		r.exprs[s.ID()] = st
 	}

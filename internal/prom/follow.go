@@ -169,10 +169,14 @@ func (f *follower) wind(ctx context.Context, b *bundle, s *state, c *counting.Co
 	}
 	c.Decide(now)
 	s.next = c.Waiting.Next(now, arrival+s.lag)
+	told := s.behind
 	s.behind = nil
 	for a := range b.reg.Accounts {
-		w := c.Waiting.Of(int32(a))
-		if vain := w.Nobody && w.Late > 0; vain || w.Most > 0 || w.Through < upto-2*minuteMs {
+		w, behind := c.Waiting.Of(int32(a)), int64(2*minuteMs)
+		if _, ok := told[int32(a)]; ok { // what comes about as late as that is not told every other time
+			behind = minuteMs
+		}
+		if vain := w.Nobody && w.Late > 0; vain || w.Most > 0 || w.Through < now-arrival-behind {
 			if s.behind == nil {
 				s.behind = map[int32]sentences.Wait{}
 			}

@@ -394,14 +394,42 @@ func (r *Reader) replan(specs []*slo.Spec, to, since budget.Minute, out *Batch) 
 			r.evaluate = append(r.evaluate, s)
 		}
 	}
+	faults := r.faults()
 	r.specs, r.plan = slices.Clone(specs), bundles(raw, r.large.has)
 	saved := r.loadMarks()
 	r.states = map[string]*state{}
 	for _, b := range r.plan {
 		r.states[b.key] = b.adopt(b.donors(saved), since-1)
+		b.carry(r.states[b.key], faults)
 	}
 	r.loadExprs(begun, to)
 	r.dropMarks(out)
+}
+
+// promiseOf is a budget of an SLO as it was written, by the hash of its terms.
+type promiseOf struct {
+	id   slo.ID
+	hash uint64
+}
+
+// faults returns what was wrong so far with each budget of the plan. Marks do not keep it.
+func (r *Reader) faults() map[promiseOf]*counting.Trouble {
+	all := map[promiseOf]*counting.Trouble{}
+	for _, b := range r.plan {
+		for a, t := range r.states[b.key].Troubles() {
+			all[promiseOf{b.reg.ids[a], b.hashes[b.reg.Accounts[a].Promise]}] = t
+		}
+	}
+	return all
+}
+
+// carry takes over what was wrong so far with the budgets of SLOs that have not changed.
+func (b *bundle) carry(s *state, faults map[promiseOf]*counting.Trouble) {
+	for a, id := range b.reg.ids {
+		if t := faults[promiseOf{id, b.hashes[b.reg.Accounts[a].Promise]}]; t != nil {
+			s.AddTrouble(int32(a), t)
+		}
+	}
 }
 
 // loadMarks decodes the marks of raw bundles.
