@@ -203,7 +203,23 @@ func answerOf(resp *http.Response, data any) error {
 		case http.StatusConflict, http.StatusBadRequest:
 			return answerNo(errors.New(printable.Line(answer.Error)))
 		}
-		return cannotFindOut(errors.New(printable.Line(answer.Error)))
+		return cannotFindOut(answered{answer.ErrorType, printable.Line(answer.Error)})
+	}
+	return nil
+}
+
+// answered is what the daemon has answered instead of what was asked for.
+type answered struct{ kind, text string }
+
+func (a answered) Error() string { return a.text }
+
+// undecided returns the daemon's words for an SLO that it has loaded, and of which no minute is
+// decided yet; nil for any other.
+func (d client) undecided(e *env, name string) error {
+	service, slo, _ := strings.Cut(name, "/")
+	err, why := d.get(e, "slos/"+url.PathEscape(service)+"/"+url.PathEscape(slo), nil, nil), answered{}
+	if errors.As(err, &why) && why.kind == api.Undecided {
+		return err
 	}
 	return nil
 }

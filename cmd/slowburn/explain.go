@@ -10,6 +10,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/config"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -53,7 +54,7 @@ func (c *explainCmd) explain(e *env, id slo.ID) (*explanation, error) {
 		return nil, err
 	}
 	if x.Allowed == nil {
-		return nil, cannotFindOut(fmt.Errorf("nothing is known about %s yet", x.ID))
+		return nil, cannotFindOut(fmt.Errorf("nothing is known about %s yet%s", x.ID, sentences.Because(x.Data.Problems)))
 	}
 	return x, x.consult(e)
 }

@@ -45,6 +45,15 @@ func spentShare(bad float64) api.SpentShare { return api.SpentShare{Bad: bad, Sh
 // ServeHTTP answers as the daemon's API does.
 func (x *explained) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.asked = append(x.asked, r.URL.Path+" "+r.URL.Query().Get("by")+" "+r.URL.Query().Get("labels"))
+	if strings.HasPrefix(r.URL.Path, "/api/v1/slos/shop/late") {
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "errorType": api.Undecided, "error": "No minute of shop/late has been decided yet: samples are overdue."})
+		return
+	}
+	if r.URL.Path == "/api/v1/slos" {
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": []api.SLO{}})
+		return
+	}
 	if r.URL.Path != "/api/v1/slos/shop/availability/spend" {
 		w.WriteHeader(http.StatusNotFound)
 		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "error": "There is no such SLO."})
@@ -125,6 +134,8 @@ func TestExplainConsultsTheSLOFile(t *testing.T) {
 func TestExplainSaysWhatItCannot(t *testing.T) {
 	unseen := newExplained()
 	unseen.spend.Allowed = nil
+	broken := newExplained()
+	broken.spend.Allowed, broken.spend.Data.Problems = nil, []string{"2 samples were no number", "1 series went on"}
 	for _, tc := range []struct {
 		name string
 		x    *explained
@@ -136,8 +147,10 @@ func TestExplainSaysWhatItCannot(t *testing.T) {
 		{"without a configuration it says so", newExplained(), "", []string{"shop/availability"}, exitGood, "There is no configuration"},
 		{"with an SLO file of others it says so", newExplained(), strings.ReplaceAll(explainedSLO, "availability", "latency"), []string{"shop/availability"}, exitGood, "do not have shop/availability"},
 		{"with a broken SLO file it says so", newExplained(), "slos: nothing", []string{"shop/availability"}, exitGood, "see slowburn check"},
-		{"an SLO that is not there is unknown", newExplained(), "", []string{"shop/nothing"}, exitUnknown, "no such SLO"},
-		{"nothing known is unknown", unseen, "", []string{"shop/availability"}, exitUnknown, "nothing is known"},
+		{"an SLO that is not there is unknown", newExplained(), "", []string{"shop/nothing"}, exitUnknown, `there is no SLO "shop/nothing"`},
+		{"nothing known is unknown", unseen, "", []string{"shop/availability"}, exitUnknown, "nothing is known about shop/availability yet.\n"},
+		{"nothing known is unknown, with what is wrong", broken, "", []string{"shop/availability"}, exitUnknown, "yet: 2 samples were no number; 1 series went on.\n"},
+		{"an SLO of which nothing is decided yet is no unknown name", newExplained(), "", []string{"shop/late"}, exitUnknown, "No minute of shop/late has been decided yet: samples are overdue."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			code, out, told := explainArgs(t, tc.x, tc.file, tc.args...)

@@ -129,6 +129,9 @@ func (d client) budget(e *env, name string) (slo.ID, error) {
 	case len(found) == 1:
 		return slo.ID(found[0]), nil
 	case len(found) == 0:
+		if err := d.undecided(e, name); err != nil {
+			return "", err
+		}
 		return "", cannotFindOut(fmt.Errorf("there is no SLO %q%s", name, meant(name, namesOf(all))))
 	}
 	shown, more := found, ""

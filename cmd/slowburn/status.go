@@ -63,6 +63,9 @@ func (c *statusCmd) show(e *env) (over bool, err error) {
 		})
 	}
 	if len(all) == 0 && c.Which != "" {
+		if err := c.undecided(e, c.Which); err != nil {
+			return false, err
+		}
 		return false, cannotFindOut(fmt.Errorf("there is no SLO %q%s", c.Which, meant(c.Which, known)))
 	}
 	if len(all) == 0 {

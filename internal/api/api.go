@@ -64,9 +64,13 @@ type Answer struct {
 	// Key is by what to ask what became of a request that is pending: /api/v1/requests/KEY.
 	Key       string `json:"key,omitempty"`
 	Data      any    `json:"data,omitempty"`
-	ErrorType string `json:"errorType,omitempty"` // not_found, bad_data, …
+	ErrorType string `json:"errorType,omitempty"` // not_found, undecided, bad_data, …
 	Error     string `json:"error,omitempty"`     // a sentence
 }
+
+// Undecided is the error type of an answer about an SLO that is loaded, and of which no minute is
+// decided yet.
+const Undecided = "undecided"
 
 // Events turns a count in thousandths into a number of events.
 func Events(thousandths int64) float64 { return float64(thousandths) / budget.Unit }

@@ -396,6 +396,26 @@ func TestMessagesSayWhatIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestWhatIsWaitedForBeforeTheFirstMinute: of an SLO that has just been loaded, and whose samples
+// come nine minutes late, it is told that no minute is decided, and what they wait for.
+func TestWhatIsWaitedForBeforeTheFirstMinute(t *testing.T) {
+	w := newLateWorld(t, 1, func(int) time.Duration { return 9 * time.Minute }, func(int, time.Time) bool { return false })
+	said := false
+	for range 15 {
+		w.live(2)
+		w.pass(time.Minute)
+		seen := w.engine.Snapshot()
+		b, unread := seen.Unread("shop/availability")
+		if _, read := seen.Budget("shop/availability"); read == unread {
+			t.Fatalf("%s: read %v, unread %v", w.now().Format("15:04"), read, unread)
+		}
+		said = said || unread && len(b.Problems) == 1 && strings.Contains(b.Problems[0], "late")
+	}
+	if _, unread := w.engine.Snapshot().Unread("shop/availability"); !said || unread {
+		t.Errorf("it is told %v, and in the end it is unread %v", said, unread)
+	}
+}
+
 // said returns what the roots show that begin so.
 func (w *lateWorld) said(state string) (all []string) {
 	for _, m := range w.rootsWith(state) {

@@ -66,7 +66,11 @@ func (m *memory) publish() {
 	for _, spec := range m.budgets.set.Specs {
 		if id := spec.ID(); len(m.budgets.bySLO[id]) == 0 {
 			m.hold(func() {
-				unread = append(unread, Budget{Figures: m.budgets.figuresOf(&account{id: id, spec: spec, ledger: &budget.Ledger{}})})
+				b := Budget{Figures: m.budgets.figuresOf(&account{id: id, spec: spec, ledger: &budget.Ledger{}})}
+				if waits := m.budgets.waitOf(spec, id).Problem(); waits != "" {
+					b.Problems = []string{waits}
+				}
+				unread = append(unread, b)
 			})
 		}
 	}
@@ -141,6 +145,17 @@ func (s *Snapshot) Budget(id slo.ID) (Budget, bool) {
 		return Budget{}, false
 	}
 	return s.Budgets[n], true
+}
+
+// Unread returns what is known of an SLO of which no minute is decided yet: what that waits for. It
+// is false for any other.
+func (s *Snapshot) Unread(id slo.ID) (Budget, bool) {
+	for _, b := range s.unread {
+		if b.ID == id {
+			return b, true
+		}
+	}
+	return Budget{}, false
 }
 
 // startingWith returns the budgets whose IDs begin alike.

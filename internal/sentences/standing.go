@@ -1,6 +1,11 @@
 package sentences
 
-import "github.com/slowburn-sre/slowburn/alerting"
+import (
+	"strings"
+
+	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/slo"
+)
 
 // gap is what an alert about missing data is called.
 const gap = "gap in the data"
@@ -28,6 +33,20 @@ func Standing(i alerting.Incident) Text {
 
 // NoBudgets says why nothing is shown just after the first start.
 const NoBudgets = "There is no budget yet. The first minutes are read about two minutes after the start."
+
+// Undecided says why nothing is shown of an SLO that has been loaded, with what its minutes wait for
+// as problems of the data.
+func Undecided(id slo.ID, waits []string) string {
+	return "No minute of " + string(id) + " has been decided yet" + Because(waits)
+}
+
+// Because ends a sentence with problems of the data.
+func Because(problems []string) string {
+	if len(problems) == 0 {
+		return "."
+	}
+	return ": " + strings.Join(problems, "; ") + "."
+}
 
 // Mitigated is what somebody says who has made an incident bearable, as a clause.
 const Mitigated = "users no longer feel it"

@@ -194,6 +194,9 @@ func (s *server) findBudget(path, labels string) (engine.Budget, error) {
 	if groups := seen.BudgetsOf(id); len(groups) > 0 {
 		return engine.Budget{}, notFound("%s has one budget per %s; say which: ?labels=%s", id, strings.Join(groups[0].Spec.By, ", "), groups[0].ID.Group())
 	}
+	if b, ok := seen.Unread(id.Base()); ok {
+		return engine.Budget{}, &problem{http.StatusNotFound, api.Undecided, sentences.Undecided(b.ID, b.Problems)}
+	}
 	return engine.Budget{}, notFound("There is no SLO %q.", string(id))
 }
 

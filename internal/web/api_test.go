@@ -23,6 +23,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/store"
+	"github.com/slowburn-sre/slowburn/slo"
 )
 
 // The whole API as it answers about the shop. UPDATE=1 writes what is answered now.
@@ -48,6 +49,17 @@ func TestAPIGolden(t *testing.T) {
 		got.Files = append(got.Files, txtar.File{Name: fmt.Sprintf("%d %s", w.Code, path), Data: bytes.TrimLeft(pretty.Bytes(), "\n")})
 	}
 	goldentest.Check(t, "testdata/api.txtar", txtar.Format(&got))
+}
+
+// TestAnSLOOfWhichNothingIsDecided: it is no SLO that does not exist.
+func TestAnSLOOfWhichNothingIsDecided(t *testing.T) {
+	h := newShopOf(t, map[slo.ID]life{"checkout/availability": lives["checkout/availability"]}).handler()
+	for _, path := range []string{"search/availability", "search/availability/spend", "search/availability/history"} {
+		w := get(h, "/api/v1/slos/"+path)
+		if want := `"errorType":"undecided","error":"No minute of search/availability has been decided yet."`; w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s, want %s", path, w.Code, w.Body, want)
+		}
+	}
 }
 
 // What the API writes is what its types read: the command line decodes into them.
