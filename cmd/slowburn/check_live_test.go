@@ -109,13 +109,13 @@ func TestWhatALiveServerKnows(t *testing.T) {
 		}},
 		{"good and bad are swapped", "    objective: 99\n    sli: {events: {total: busy_total, bad: 'busy_total{job=\"shop\"}'}}\n", []string{"only 0 % of the events were good [good-bad-swapped]"}},
 		{"samples that come late", "    objective: 99\n    sli: {events: {total: late_9_total, bad: 'late_9_total{code=\"500\"}'}}\n", []string{
-			"slowburn: samples of a/b come about 9 min late; minutes are decided about 9 min after they end\n", "1 SLO of 1 service: good\n",
+			"slowburn: unless series of it have ended, samples of a/b come about 9 min late; minutes are decided about 9 min after they end\n", "1 SLO of 1 service: good\n",
 		}},
 		{"samples that come later than they are waited for", "    objective: 99\n    max_lateness: 5m\n    sli: {events: {total: late_9_total, bad: 'late_9_total{code=\"500\"}'}}\n", []string{
-			"slo.yaml:7:27: warning: a/b: samples of a/b come about 9 min late, later than max_lateness (5 min): minutes are decided without them, and again when they come. Raise max_lateness [late-samples]", "hint: write max_lateness: 12m, or see why they are late",
+			"slo.yaml:7:27: warning: a/b: unless series of it have ended, samples of a/b come about 9 min late, later than max_lateness (5 min): minutes are decided without them, and again when they come. Raise max_lateness [late-samples]", "hint: write max_lateness: 12m, or see why they are late",
 		}},
 		{"the same by the source's bound", "    objective: 99\n    sli: {events: {total: late_20_total, bad: 'late_20_total{code=\"500\"}'}}\n", []string{
-			"samples of a/b come about 20 min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness [late-samples]",
+			"unless series of it have ended, samples of a/b come about 20 min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness [late-samples]",
 		}},
 		{"a slow scrape", "    objective: 99\n    sli: {events: {total: slow_total, bad: 'slow_total{code=\"500\"}'}}\n", []string{"scraped every 2 min", "[short-window]", "holds fewer than 4 scrapes"}},
 		{"a slow scrape of what is evaluated: the daemon asks over two scrapes, and so does this", "    objective: 99\n    sli: {events: {total: 'sum(increase(slow_total[$window]))', bad: 'sum(increase(slow_total{code=\"500\"}[$window]))'}}\n", []string{
@@ -197,8 +197,8 @@ func TestTheDoctorLooksAtEverySLO(t *testing.T) {
 	}
 	want := []string{
 		"ok prometheus: a/busy_total is scraped every 15 s (and 3 other SLOs)",
-		"warn prometheus: samples of a/late_20_total come about 20 min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness",
-		"ok prometheus: samples of a/late_9_total come about 9 min late; minutes are decided about 9 min after they end",
+		"warn prometheus: unless series of it have ended, samples of a/late_20_total come about 20 min late, later than max_lateness (15 min): minutes are decided without them, and again when they come. Raise max_lateness",
+		"ok prometheus: unless series of it have ended, samples of a/late_9_total come about 9 min late; minutes are decided about 9 min after they end",
 		"fail prometheus: a/nothing_total has no data",
 		"warn prometheus: a/slow_total is scraped every 2 min, so alerts come up to 2 min later",
 	}

@@ -45,13 +45,14 @@ func (w Wait) text(whose, about string) Text {
 }
 
 // Found says how late the samples of an SLO are found to come, which are waited for so long at
-// most, as a problem of the data.
+// most, as a problem of the data. Who looks once cannot tell them from those of a series that ended
+// without a stale marker, as while Prometheus was restarted.
 func Found(id slo.ID, late, most time.Duration) string {
 	w := Wait{Late: late, Behind: late, Through: time.Unix(0, 0)}
 	if late > most {
 		w.Most = most
 	}
-	return problem(w.text("Samples of "+string(id), "about "))
+	return problem(w.text("Unless series of it have ended, samples of "+string(id), "about "))
 }
 
 // Waits says what the minutes of several incidents wait for that are told together; it is empty if
