@@ -237,16 +237,17 @@ func (e evaluator) learn(ctx context.Context, s *slo.Spec, to budget.Minute, p *
 	return nil
 }
 
-// slower asks, if it is time to, whether anything that an SLO is made of is alive and has no sample
-// in two of the intervals that are known: it is scraped more seldom, late, or it has just ended.
+// slower asks, if it is time to, whether anything that an SLO is made of is alive and has fewer
+// than two samples in two of the intervals that are known: it is scraped more seldom, late, or it
+// has just begun or ended.
 func (e evaluator) slower(ctx context.Context, s *slo.Spec, to budget.Minute, p *exprPace) (bool, *Error) {
 	near := 2*p.scrape + p.scrape/10
-	if p.scrape == 0 || near >= lookBack || to-p.asked < again || to >= p.looked && to-p.looked < lookEvery {
+	if p.scrape == 0 || to-p.asked < again || to >= p.looked && to-p.looked < lookEvery {
 		return false, nil
 	}
 	p.looked = to
 	for _, text := range metricsOf(s) {
-		found, err := e.client.Probe(ctx, fmt.Sprintf("count(%s unless last_over_time(%s[%s]))", text, text, model.Duration(near.Round(time.Millisecond))), to.End())
+		found, err := e.client.Probe(ctx, fmt.Sprintf("count((%[1]s unless last_over_time(%[1]s[%[2]s])) or count_over_time(%[1]s[%[2]s]) < 2)", text, model.Duration(near.Round(time.Millisecond))), to.End())
 		switch {
 		case err != nil && err.Kind != Refused && err.Kind != TooLarge: // then nobody knows
 			return false, err

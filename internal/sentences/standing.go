@@ -34,8 +34,8 @@ func Standing(i alerting.Incident) Text {
 // NoBudgets says why nothing is shown just after the first start.
 const NoBudgets = "There is no budget yet. The first minutes are read about two minutes after the start."
 
-// Undecided says why nothing is shown of an SLO that has been loaded, with what its minutes wait for
-// as problems of the data.
+// Undecided says why nothing is shown of an SLO that has been loaded, with what its minutes wait
+// for as problems of the data.
 func Undecided(id slo.ID, waits []string) string {
 	return "No minute of " + string(id) + " has been decided yet" + Because(waits)
 }
