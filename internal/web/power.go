@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 
@@ -21,12 +22,17 @@ func (s *site) powerPart(b engine.Budget, asked bool) part {
 		p.Words = "Without events nobody can say."
 		return p
 	}
+	again := s.prefix + budgetPath(b.ID) + joint(budgetPath(b.ID)) + "power=1#power"
 	if !asked {
-		p.More = link(s.prefix+budgetPath(b.ID)+joint(budgetPath(b.ID))+"power=1#power", "Find out") + text(", by playing outages to the alerts at the present traffic. It takes a few seconds.")
+		p.More = link(again, "Find out") + text(", by playing outages to the alerts at the present traffic. It takes a few seconds.")
 		return p
 	}
 	rate := float64(st.Sum.Total) / 1000 / float64(st.Sum.Known)
-	found := s.powers.of(b.Spec, rate)
+	found, ok := s.powers.of(b.Spec, rate)
+	if !ok {
+		p.More = link(again, "Ask again") + text(" in a few seconds: the alerts of another SLO are being played to.")
+		return p
+	}
 	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. %s",
 		figures.Value(rate), sentences.FalsePages(found.FalsePages, alerting.FalseDays))
 	p.Table = table{Label: p.Heading, Head: []column{
@@ -66,25 +72,43 @@ func reachCells(name string, r alerting.Reach) []markup {
 }
 
 // powerCache keeps what was found out for as long as the spec is the same one and its traffic about
-// the same. One is found out at a time.
+// the same. One is found out at a time, and nobody waits for it: whoever waited would keep a place
+// of the door.
 type powerCache struct {
+	busy  sync.Mutex // held while one is found out
 	mu    sync.Mutex
-	known map[*slo.Spec]alerting.Power
+	known map[powerKey]alerting.Power
+}
+
+// powerKey is a spec at about so much traffic: one step is a fifth more than the one before.
+type powerKey struct {
+	spec *slo.Spec
+	step int
 }
 
 // manyPowers is how many are kept; a reload makes all of them useless.
-const manyPowers = 200
+const manyPowers = 1000
 
-func (c *powerCache) of(spec *slo.Spec, rate float64) alerting.Power {
+// of returns the power of a spec at so many events a minute, above 0; false while that of another
+// is found out.
+func (c *powerCache) of(spec *slo.Spec, rate float64) (alerting.Power, bool) {
+	key := powerKey{spec, int(math.Floor(math.Log(rate) / math.Log(1.2)))}
+	c.mu.Lock()
+	p, ok := c.known[key]
+	c.mu.Unlock()
+	if ok {
+		return p, true
+	}
+	if !c.busy.TryLock() {
+		return alerting.Power{}, false
+	}
+	defer c.busy.Unlock()
+	p = alerting.PowerOf(spec, rate)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, ok := c.known[spec]
-	if !ok || rate > 1.2*p.EventsPerMinute || rate < p.EventsPerMinute/1.2 {
-		p = alerting.PowerOf(spec, rate)
-		if c.known == nil || len(c.known) >= manyPowers {
-			c.known = map[*slo.Spec]alerting.Power{}
-		}
-		c.known[spec] = p
+	if c.known == nil || len(c.known) >= manyPowers {
+		c.known = map[powerKey]alerting.Power{}
 	}
-	return p
+	c.known[key] = p
+	return p, true
 }
