@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/httpclient"
 	"github.com/slowburn-sre/slowburn/internal/printable"
+	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/web"
 )
 
@@ -42,15 +44,19 @@ type reach struct {
 	HTTPConfig string `name:"http.config.file" help:"TLS, client certificate, password and proxy for the daemon, as in Prometheus' HTTP client." env:"SLOWBURN_HTTP_CONFIG_FILE" placeholder:"FILE"`
 }
 
-// client returns what asks. The transport keeps no connection: a command asks a few times.
-func (r reach) client() (*http.Client, error) {
+// client returns what asks an address, and warns if secrets go there that others can read: those of
+// its settings, and further ones that are named. The transport keeps no connection: a command asks a
+// few times.
+func (r reach) client(e *env, address string, secrets ...string) (*http.Client, error) {
 	if r.HTTPConfig == "" {
+		e.warnInClear(config.InClear(promconfig.HTTPClientConfig{}, address, secrets...))
 		return &http.Client{Timeout: apiTimeout}, nil
 	}
 	settings, err := config.LoadHTTP(r.HTTPConfig)
 	if err != nil {
 		return nil, refused(err)
 	}
+	e.warnInClear(config.InClear(settings, address, secrets...))
 	c, err := httpclient.New(settings, "slowburn", promconfig.WithKeepAlivesDisabled())
 	if err != nil {
 		return nil, cannotFindOut(fmt.Errorf("%s: %w", r.HTTPConfig, err))
@@ -106,6 +112,24 @@ func (l *oneLined) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(printable.LinesOfJSON(text), l.data)
 }
 
+// warnInClear tells, once a command, of secrets that go to another machine without encryption.
+func (e *env) warnInClear(all []config.Exposed) {
+	for _, x := range all {
+		if !slices.Contains(e.told, x) {
+			e.told = append(e.told, x)
+			fmt.Fprintf(e.err, "slowburn: %s; %s\n", x, x.Hint())
+		}
+	}
+}
+
+// prometheus returns what asks the server of a configuration, or the one that was named instead: it
+// gets the credentials of the configuration.
+func (e *env) prometheus(p *config.Prometheus, named string) (*prom.Client, error) {
+	p.URL = cmp.Or(named, p.URL)
+	e.warnInClear(config.InClear(p.HTTP, p.URL))
+	return daemon.NewClient(*p)
+}
+
 // apiTimeout bounds one question to the daemon.
 const apiTimeout = 30 * time.Second
 
@@ -136,8 +160,13 @@ func (d client) send(e *env, method, path string, body io.Reader) (*http.Respons
 	if err != nil {
 		return nil, cannotFindOut(errors.New("the address of the daemon, --url, is malformed")) // it may hold a password
 	}
-	d.authorize(req, cmp.Or(e.getenv(daemon.WriteTokenEnv), localToken(e, req.URL)))
-	asks, err := d.reach.client()
+	token := cmp.Or(e.getenv(daemon.WriteTokenEnv), localToken(e, req.URL))
+	d.authorize(req, token)
+	var secrets []string
+	if token != "" {
+		secrets = append(secrets, "the write token")
+	}
+	asks, err := d.reach.client(e, d.URL, secrets...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -107,8 +105,7 @@ func prepare(e *env, paths []string, server string) (config.Config, *slo.Set, *p
 	if err != nil {
 		return cfg, nil, nil, refused(err)
 	}
-	cfg.Prometheus.URL = cmp.Or(server, cfg.Prometheus.URL)
-	client, err := daemon.NewClient(cfg.Prometheus)
+	client, err := e.prometheus(&cfg.Prometheus, server)
 	if err != nil {
 		return cfg, nil, nil, cannotFindOut(err)
 	}

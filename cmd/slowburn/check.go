@@ -115,8 +115,7 @@ func showRoutes(e *env, cfg config.Config, set *slo.Set) error {
 // probe asks a live server about every SLO of the set. Its findings are shown with their source
 // lines, less those that a comment accepts.
 func (c *checkCmd) probe(e *env, cfg config.Config, set *slo.Set) (slo.Problems, error) {
-	cfg.Prometheus.URL = c.Prometheus
-	client, err := daemon.NewClient(cfg.Prometheus)
+	client, err := e.prometheus(&cfg.Prometheus, c.Prometheus)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/slowburn-sre/slowburn/internal/config"
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/printable"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -113,6 +114,8 @@ type env struct {
 	ctx context.Context
 	cli *cli
 	log *slog.Logger
+
+	told []config.Exposed // what was warned of
 }
 
 // exitError ends the program with a code; its text is printed unless it is empty.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/config"
-	"github.com/slowburn-sre/slowburn/internal/daemon"
 	"github.com/slowburn-sre/slowburn/internal/prom"
 	"github.com/slowburn-sre/slowburn/internal/signals"
 	"github.com/slowburn-sre/slowburn/internal/suggest"
@@ -101,10 +100,7 @@ func (c *suggestCmd) prepare(e *env) (*slo.Set, signals.Catalogue, *prom.Client,
 			return nil, nil, nil, refused(err)
 		}
 	}
-	if c.Prometheus != "" {
-		cfg.Prometheus.URL = c.Prometheus
-	}
-	client, err := daemon.NewClient(cfg.Prometheus)
+	client, err := e.prometheus(&cfg.Prometheus, c.Prometheus)
 	if err != nil {
 		return nil, nil, nil, cannotFindOut(err)
 	}

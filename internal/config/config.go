@@ -330,25 +330,63 @@ func (c *Config) readHTTP(o strictyaml.Object, whole strictyaml.Value) promconfi
 	return http
 }
 
-// credentials are the settings of the HTTP client that prove who asks.
-var credentials = []string{"authorization", "basic_auth", "bearer_token", "bearer_token_file", "http_headers", "oauth2"}
+// Exposed is a credential that goes to another machine without TLS.
+type Exposed struct {
+	What string // the key of the HTTP client, or what else it is
+	Host string // where it goes
+}
 
-// seeEncrypted warns of credentials that go to another machine without TLS. An address that a file
-// holds is looked at when that is read.
+// String says it in a sentence.
+func (x Exposed) String() string {
+	return fmt.Sprintf("%s is sent to %s without encryption: everybody on the way can read it", x.What, x.Host)
+}
+
+// Hint says what to do about it.
+func (x Exposed) Hint() string {
+	return fmt.Sprintf("reach %s by https://, or by a proxy with TLS on this machine; else leave %s out", x.Host, x.What)
+}
+
+// InClear returns what of a client's settings proves who asks and goes to another machine without
+// TLS, with a password in the address and further secrets that are sent there. An address that a
+// file holds is looked at when that is read.
+func InClear(http promconfig.HTTPClientConfig, address string, more ...string) (all []Exposed) {
+	see := func(given bool, what, address string) {
+		u, err := url.Parse(address)
+		if !given || err != nil || u.Host == "" {
+			return
+		}
+		u.User = nil
+		if notify.Encrypted(what, u.String()) != nil {
+			all = append(all, Exposed{what, u.Host})
+		}
+	}
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		see(true, "the password of the address", address)
+	}
+	see(http.Authorization != nil, "authorization", address)
+	see(http.BasicAuth != nil, "basic_auth", address)
+	see(holdsSecrets(http.HTTPHeaders), "http_headers", address)
+	if http.OAuth2 != nil {
+		see(true, "oauth2", address)
+		see(true, "oauth2", http.OAuth2.TokenURL)
+	}
+	for _, what := range more {
+		see(true, what, address)
+	}
+	return all
+}
+
+// bearers are the older names of authorization.
+var bearers = []string{"authorization", "bearer_token", "bearer_token_file"}
+
+// seeEncrypted warns of credentials of a configuration that go to another machine without TLS.
 func seeEncrypted(o strictyaml.Object, http promconfig.HTTPClientConfig, address string) {
-	for _, key := range credentials {
-		to := []string{address}
-		if key == "http_headers" && !holdsSecrets(http.HTTPHeaders) {
-			continue
+	for _, x := range InClear(http, address) {
+		if x.What == bearers[0] {
+			x.What = bearers[max(0, slices.IndexFunc(bearers, func(key string) bool { return o.Get(key).Given() }))]
 		}
-		if key == "oauth2" && http.OAuth2 != nil {
-			to = append(to, http.OAuth2.TokenURL)
-		}
-		for _, address := range to {
-			if u, err := url.Parse(address); o.Get(key).Given() && err == nil && u.Host != "" && notify.Encrypted(key, address) != nil {
-				o.Get(key).Lint("credentials-in-clear", fmt.Sprintf("%s is sent to %s without encryption: everybody on the way can read it", key, u.Host),
-					"reach "+u.Hostname()+" by https://, or by a proxy with TLS on this machine; else leave "+key+" out")
-			}
+		if o.Get(x.What).Given() {
+			o.Get(x.What).Lint("credentials-in-clear", x.String(), x.Hint())
 		}
 	}
 }
