@@ -49,10 +49,10 @@ func TestFourEyesAmongMembers(t *testing.T) {
 	for _, m := range []*member{first, second} {
 		b.until("it waits at every member", func() bool { return waits(m) })
 		if code, page := m.as(ada).fill("/approvals", approves); code/100 != 4 || !strings.Contains(page, "by token ada") {
-			t.Errorf("alone, under another name: %d %s", code, page)
+			t.Fatalf("alone, under another name: %d %s", code, page)
 		}
 		if passes(m) {
-			t.Error("it is in force before it is approved")
+			t.Fatal("it is in force before it is approved")
 		}
 	}
 	first.stop()
