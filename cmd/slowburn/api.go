@@ -45,8 +45,8 @@ type reach struct {
 }
 
 // client returns what asks an address, and warns if secrets go there that others can read: those of
-// its settings, and further ones that are named. The transport keeps no connection: a command asks a
-// few times.
+// its settings, and further ones that are named. The transport keeps no connection: a command asks
+// a few times.
 func (r reach) client(e *env, address string, secrets ...string) (*http.Client, error) {
 	if r.HTTPConfig == "" {
 		e.warnInClear(config.InClear(promconfig.HTTPClientConfig{}, address, secrets...))
