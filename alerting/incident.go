@@ -176,11 +176,16 @@ func Attribution(l *budget.Ledger, incidents []Incident) ([]Incident, budget.Att
 	return ordered, budget.Attribute(l, claims)
 }
 
-// Loud returns how loud the incident is now: as its newest event says, or a person who said so
-// after that. The rules take that up with the minute in which it was said, which comes later.
+// Loud returns how loud the incident is now, which pages, messages and lists show: as its newest
+// event says, or a person who said so after that. The rules take that up with the minute in which
+// it was said, which comes later. Of one that is over it is Severity, the loudest that it ever was,
+// which the API, the metrics and the reports tell.
 func (i Incident) Loud() Severity {
+	if !i.Open {
+		return i.Severity
+	}
 	loud := cmp.Or(i.Last.Severity, i.Severity)
-	if !i.Open || len(i.Acts) == 0 {
+	if len(i.Acts) == 0 {
 		return loud
 	}
 	newest := slices.MaxFunc(i.Acts, func(a, b Act) int { return a.At.Compare(b.At) })

@@ -47,5 +47,9 @@ func TestAnIncidentIsAsLoudAsAPersonJustSaid(t *testing.T) {
 		if got := i.Loud(); got != c.want {
 			t.Errorf("%s: %s; want %s", c.when, got, c.want)
 		}
+		i.Open = false
+		if got := i.Loud(); got != Page {
+			t.Errorf("%s, and it is over: %s; it was a page", c.when, got)
+		}
 	}
 }

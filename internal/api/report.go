@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/postmortem"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -96,11 +97,11 @@ type ReportOutlook struct {
 	OldLatest   int `json:"latest,omitempty"`
 }
 
-func reportOutlook(o report.Outlook) ReportOutlook {
-	after := func(hours int) *float64 { return seconds(time.Duration(hours)*time.Hour, hours > 0) }
+func reportOutlook(o budget.Outlook) ReportOutlook {
+	hours := func(d time.Duration) int { return int(d / time.Hour) }
 	return ReportOutlook{
-		State: o.State, Exhausts: after(o.Hours), Earliest: after(o.Earliest), Latest: after(o.Latest),
-		OldHours: o.Hours, OldEarliest: o.Earliest, OldLatest: o.Latest,
+		State: outlookOf(o), Exhausts: seconds(o.In, o.In > 0), Earliest: seconds(o.Early, o.Early > 0), Latest: seconds(o.Late, o.Late > 0),
+		OldHours: hours(o.In), OldEarliest: hours(o.Early), OldLatest: hours(o.Late),
 	}
 }
 

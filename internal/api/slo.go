@@ -240,24 +240,38 @@ func accountOf(st budget.Status) Account {
 
 // WithOutlook adds the forecast of the budget, made at a time.
 func (w WindowBudget) WithOutlook(o budget.Outlook, at time.Time) WindowBudget {
+	w.Budget.Outlook = outlookOf(o)
+	if w.Budget.Outlook != exhausts {
+		return w
+	}
+	after := func(d time.Duration) *time.Time {
+		if d == 0 {
+			return nil
+		}
+		return new(at.Add(d).UTC())
+	}
+	w.Budget.ExhaustsAt, w.Budget.ExhaustsEarliest, w.Budget.ExhaustsLatest = after(o.In), after(o.Early), after(o.Late)
+	return w
+}
+
+// What is forecast of a budget.
+const (
+	exhausts = "exhausts"
+	spent    = "spent"
+	lasts    = "lasts"
+)
+
+// outlookOf names an outlook.
+func outlookOf(o budget.Outlook) string {
 	switch {
 	case o.Gone:
-		w.Budget.Outlook = "spent"
+		return spent
 	case o.Lasts:
-		w.Budget.Outlook = "lasts"
+		return lasts
 	case !o.Known:
-		w.Budget.Outlook = "unknown"
-	default:
-		w.Budget.Outlook = "exhausts"
-		after := func(d time.Duration) *time.Time {
-			if d == 0 {
-				return nil
-			}
-			return new(at.Add(d).UTC())
-		}
-		w.Budget.ExhaustsAt, w.Budget.ExhaustsEarliest, w.Budget.ExhaustsLatest = after(o.In), after(o.Early), after(o.Late)
+		return "unknown"
 	}
-	return w
+	return exhausts
 }
 
 // Forecast returns the outlook that [WindowBudget.WithOutlook] has added at a time. Of the burn
@@ -270,7 +284,7 @@ func (b Budget) Forecast(at time.Time) budget.Outlook {
 		return t.Sub(at)
 	}
 	return budget.Outlook{
-		Known: b.Outlook == "exhausts", Gone: b.Outlook == "spent", Lasts: b.Outlook == "lasts",
+		Known: b.Outlook == exhausts, Gone: b.Outlook == spent, Lasts: b.Outlook == lasts,
 		In: in(b.ExhaustsAt), Early: in(b.ExhaustsEarliest), Late: in(b.ExhaustsLatest),
 	}
 }

@@ -112,21 +112,12 @@ type Row struct {
 	Before      budget.Status
 	BeforeKnown bool
 
-	Outlook  Outlook
+	Outlook  budget.Outlook // at the end of the period, from the last days, in whole hours rounded up
 	Worst    []Worst
 	InPeriod Span // what the ledger holds of the period itself
 	InWindow Span // and of the window
 	Others   []Other
 	Query    string // PromQL of the share of bad events over the window, evaluated at its end
-}
-
-// Outlook says when the budget will be gone at the end of the period, if it goes on burning as in
-// its last days.
-type Outlook struct {
-	State    string // spent, exhausts, lasts or unknown, as api.Budget says it
-	Hours    int    // until it is exhausted, zero where only the band is known
-	Earliest int    // the 80 % band
-	Latest   int    // zero: perhaps never
 }
 
 // Span is how much of a stretch of time is known, in minutes.
@@ -300,7 +291,7 @@ func span(l *budget.Ledger, from, to budget.Minute) Span {
 // outlook forecasts the exhaustion of a budget from its last days, without the burns that are over:
 // a quarter of the window, three days at most. Burns are left out by the hour, so that nothing
 // depends on whether minutes have been thinned out.
-func outlook(s Subject, now budget.Status) Outlook {
+func outlook(s Subject, now budget.Status) budget.Outlook {
 	at := budget.MinuteOf(now.At)
 	var told []budget.Burnt
 	for _, i := range s.Incidents {
@@ -313,19 +304,14 @@ func outlook(s Subject, now budget.Status) Outlook {
 		}
 	}
 	f := budget.Forecast(s.Ledger, s.Spec.Objective, now, told, min(3*slo.Day, now.Window.Length()/4))
-	switch {
-	case f.Gone:
-		return Outlook{State: "spent"}
-	case f.Lasts:
-		return Outlook{State: "lasts"}
-	case f.Known:
-		return Outlook{"exhausts", wholeHours(f.In), wholeHours(f.Early), wholeHours(f.Late)}
-	}
-	return Outlook{State: "unknown"}
+	f.In, f.Early, f.Late = wholeHours(f.In), wholeHours(f.Early), wholeHours(f.Late)
+	return f
 }
 
-// wholeHours returns a duration in hours, rounded up; zero stays zero.
-func wholeHours(d time.Duration) int { return int((d + time.Hour - 1) / time.Hour) }
+// wholeHours rounds a duration up to hours.
+func wholeHours(d time.Duration) time.Duration {
+	return (d + time.Hour - 1).Truncate(time.Hour)
+}
 
 // query returns the PromQL that traces a row: the share of bad events over its window, as far back
 // as the ledger goes.

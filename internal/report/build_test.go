@@ -20,6 +20,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/goldentest"
 	"github.com/slowburn-sre/slowburn/internal/report"
 	"github.com/slowburn-sre/slowburn/internal/report/lives"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -466,9 +467,9 @@ slo a/unread 99.9 28d
 2026-10-26T00:00Z 2026-11-23T00:00Z absent`))
 	got := map[slo.ID]string{}
 	for _, row := range r.Rows {
-		got[row.ID] = row.Outlook.State + ": " + row.Outlook.Text()
+		got[row.ID] = sentences.TimeToExhaustion(row.Outlook)
 	}
-	want := map[slo.ID]string{"a/lasts": "lasts: not exhausted", "a/spent": "spent: spent", "a/unread": "unknown: —"}
+	want := map[slo.ID]string{"a/lasts": "not exhausted", "a/spent": "spent", "a/unread": "—"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -123,7 +123,7 @@ func (r Report) budgetText(limit int) string {
 	var rows [][]string
 	for _, w := range r.Rows {
 		rows = append(rows, []string{
-			markdown.Code(string(w.ID)), markdown.Value(w.Spec.Owner), w.SLI(), w.objective(), figures.Window(w.Budget.Window), w.Left(), w.Change(), w.Outlook.Text(), w.Verdict.Text(),
+			markdown.Code(string(w.ID)), markdown.Value(w.Spec.Owner), w.SLI(), w.objective(), figures.Window(w.Budget.Window), w.Left(), w.Change(), w.exhaustion(), w.Verdict.Text(),
 		})
 		for _, o := range w.Others {
 			rows = append(rows, []string{

@@ -2,7 +2,6 @@ package report
 
 import (
 	"strings"
-	"time"
 
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/markdown"
@@ -51,28 +50,16 @@ func (r Row) lostMuch() bool {
 // lostText writes how many points of the budget went: "57.1 points".
 func (r Row) lostText() string { return strings.TrimLeft(r.Change(), "−") + " points" }
 
-// Text returns the outlook in words: "spent", "not exhausted", "9 d (6 d – 15 d)", or a dash; where
-// only the band is known, "6 d – 15 d".
-func (o Outlook) Text() string {
-	switch o.State {
-	case "spent":
-		return sentences.Spent
-	case "lasts":
-		return sentences.NotExhausted
-	case "exhausts":
-		band := hours(o.Earliest) + " – never"
-		if o.Latest > 0 {
-			band = hours(o.Earliest) + " – " + hours(o.Latest)
-		}
-		if o.Hours == 0 {
-			return band
-		}
-		return hours(o.Hours) + " (" + band + ")"
+// exhaustion writes when the budget will be gone: "spent", "not exhausted", "9 d (6 d to 15 d)", or
+// a dash; where only the band is known, "6 d to 15 d".
+func (r Row) exhaustion() string {
+	text := sentences.TimeToExhaustion(r.Outlook)
+	if r.Outlook.In > 0 {
+		_, band := sentences.Exhaustion(r.Outlook)
+		text += " (" + band + ")"
 	}
-	return figures.Unknown
+	return text
 }
-
-func hours(n int) string { return figures.Duration(time.Duration(n) * time.Hour) }
 
 // Coverage returns the share of the minutes that are known, rounded down, and how much of that is
 // an estimate.

@@ -1,6 +1,7 @@
 package sentences
 
 import (
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/budget"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 )
@@ -25,6 +26,44 @@ func TimeToExhaustion(o budget.Outlook) string {
 	return figures.Until(o.In, o.Early, o.Late)
 }
 
+// Exhaustion says in a few words when a budget will be gone if it goes on like this, and how sure
+// that is: "gone in 9 d" and "6 d to 15 d", or "spent" and nothing.
+func Exhaustion(o budget.Outlook) (text, note string) {
+	text = TimeToExhaustion(o)
+	switch {
+	case o.Gone, !o.Lasts && !o.Known:
+		return text, ""
+	case o.Lasts:
+		return text, "at the present burn rate"
+	case o.In == 0:
+		return "gone in " + text, "four times of five"
+	}
+	return "gone in " + text, figures.Until(0, o.Early, o.Late)
+}
+
+// forecast says when the budget is gone. It is empty if that is not known, or has been said.
+func (f Facts) forecast() Text {
+	switch o := f.Outlook; {
+	case o.Gone && (f.Event.Rule == alerting.RuleSpent || !f.Status.Sized):
+		return nil // the message says nothing else, or nobody knows
+	case o.Gone:
+		return say("The error budget is spent.")
+	case o.Lasts:
+		return say("At this rate the budget still lasts its window.")
+	case !o.Known:
+		return nil
+	default:
+		t := say("At this rate the budget is gone in ", strong(TimeToExhaustion(o)))
+		if o.In > 0 {
+			t = say(t, ", ", moment(f.Event.Time().Add(o.In)))
+		}
+		if o.In > 0 && o.Late-o.Early > o.In/5 { // a narrow band says nothing more
+			t = say(t, ", give or take: between ", figures.Duration(o.Early), " and ", figures.Duration(o.Late))
+		}
+		return say(t, ".")
+	}
+}
+
 // exhaustion says as a clause when the budget is gone and at which burn rate, or that it is, or
 // what is left of one that lasts. It is "" where that is not known.
 func (f Headline) exhaustion() string {
@@ -36,7 +75,8 @@ func (f Headline) exhaustion() string {
 	case o.Lasts || !o.Known:
 		return f.Status.LeftText() + " of the budget left"
 	default:
-		return "budget gone in " + TimeToExhaustion(o) + " at " + figures.Times(o.Rate)
+		text, _ := Exhaustion(o)
+		return "budget " + text + " at " + figures.Times(o.Rate)
 	}
 }
 

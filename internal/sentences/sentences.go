@@ -41,14 +41,6 @@ const liveFor = 15 * time.Minute
 // Missed reports whether the incident was over long before it could be seen.
 func (f Facts) Missed() bool { return f.Over && f.Now.Sub(f.Incident.Detected) > liveFor }
 
-// Loud returns how loud the incident is, or was at most if it is over.
-func (f Facts) Loud() alerting.Severity {
-	if f.Incident.Open {
-		return f.Incident.Loud()
-	}
-	return f.Incident.Severity
-}
-
 // The states that a message begins with.
 const (
 	MissedLive  = "Missed live"
@@ -74,7 +66,7 @@ func (f Facts) State() string {
 		return NoData
 	case f.Stopped():
 		return ErrorsStopped
-	case f.Loud() == alerting.Page:
+	case f.Incident.Loud() == alerting.Page:
 		return Page
 	}
 	return Ticket
@@ -299,29 +291,6 @@ func (f Facts) bad(b alerting.Burning) string {
 	return figures.Events(b.Bad) + " of " + Counted(b.Total, f.Spec.SLI.Kind)
 }
 
-// forecast says when the budget is gone. It is empty if that is not known, or has been said.
-func (f Facts) forecast() Text {
-	switch o := f.Outlook; {
-	case o.Gone && (f.Event.Rule == alerting.RuleSpent || !f.Status.Sized):
-		return nil // the message says nothing else, or nobody knows
-	case o.Gone:
-		return say("The error budget is spent.")
-	case o.Lasts:
-		return say("At this rate the budget still lasts its window.")
-	case !o.Known:
-		return nil
-	default:
-		t := say("At this rate the budget is gone in ", strong(TimeToExhaustion(o)))
-		if o.In > 0 {
-			t = say(t, ", ", moment(f.Event.Time().Add(o.In)))
-		}
-		if o.In > 0 && o.Late-o.Early > o.In/5 { // a narrow band says nothing more
-			t = say(t, ", give or take: between ", figures.Duration(o.Early), " and ", figures.Duration(o.Late))
-		}
-		return say(t, ".")
-	}
-}
-
 // Late explains a message that comes long after what it tells. It is empty for one that does not.
 func (f Facts) Late() Text {
 	if d := f.Now.Sub(f.Event.Time()); d > liveFor {
@@ -380,7 +349,7 @@ func (f Facts) Tier() string {
 	if f.Event.Rule == alerting.RuleNoData {
 		return gap
 	}
-	return word(f.Loud())
+	return word(f.Incident.Loud())
 }
 
 // Declared says what a person has declared, and what it has taken of the budget as far as that is

@@ -97,7 +97,7 @@ var families = []family{
 			}
 		}
 	}},
-	{"slowburn_slo_alert_firing", "gauge", "1 if an incident of this severity is open, else 0.", func(l *lines, b *engine.Budget) {
+	{"slowburn_slo_alert_firing", "gauge", "1 if an incident is open whose loudest severity so far is this one, else 0.", func(l *lines, b *engine.Budget) {
 		for _, l.severity = range []string{string(alerting.Page), string(alerting.Ticket)} {
 			l.add(truth(isOpen(b, alerting.Severity(l.severity))))
 		}

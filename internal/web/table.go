@@ -176,9 +176,9 @@ func nameOf(i alerting.Incident) string {
 	switch {
 	case i.Rule == alerting.RuleNoData:
 		return "No data"
-	case loudest(i) == alerting.Page:
+	case i.Loud() == alerting.Page:
 		return "Page"
-	case loudest(i) == alerting.Ticket:
+	case i.Loud() == alerting.Ticket:
 		return "Ticket"
 	}
 	return "Notice"
@@ -189,11 +189,8 @@ func stateKey(i alerting.Incident) string {
 	if i.Rule == alerting.RuleNoData {
 		return "no-data"
 	}
-	return string(loudest(i))
+	return string(i.Loud())
 }
-
-// loudest returns how loud an incident is, or was at most if it is over.
-func loudest(i alerting.Incident) alerting.Severity { return sentences.Facts{Incident: i}.Loud() }
 
 func incidentState(i alerting.Incident) markup {
 	if i.Damaged {

@@ -48,26 +48,19 @@ func exhausted(b *engine.Budget) figure {
 	return f
 }
 
-// forecast says when the budget will be gone.
+// forecast says when the budget will be gone, or why nobody knows.
 func forecast(b *engine.Budget) figure {
-	o := b.Outlook
+	w := b.Windows[0]
+	text, note := sentences.Exhaustion(b.Outlook)
 	switch {
-	case b.Windows[0].Sum.Total == 0:
+	case w.Sum.Total == 0:
 		return unknown("no events")
-	case o.Gone:
-		return figure{sentences.TimeToExhaustion(o), ""}
-	case o.Lasts:
-		return figure{sentences.TimeToExhaustion(o), "at the present burn rate"}
-	case !o.Known && !b.Windows[0].Sized:
-		return unknown("too little of " + figures.Window(b.Windows[0].Window) + " is known")
-	case !o.Known:
-		return unknown("too few failures lately")
+	case text != figures.Unknown:
+		return figure{text, note}
+	case !w.Sized:
+		return unknown("too little of " + figures.Window(w.Window) + " is known")
 	}
-	text := "gone in " + sentences.TimeToExhaustion(o)
-	if o.In == 0 {
-		return figure{text, "four times of five"}
-	}
-	return figure{text, figures.Until(0, o.Early, o.Late)}
+	return unknown("too few failures lately")
 }
 
 // grade is how a budget stands, as a page shows it. Key is for the style sheet and for filters.

@@ -148,7 +148,8 @@ func (s Standing) line() string {
 		parts = append(parts, sentences.Known(s.Status))
 	}
 	if o := s.Outlook; o.Known && !o.Gone && !o.Lasts {
-		parts = append(parts, "gone in "+sentences.TimeToExhaustion(o))
+		text, _ := sentences.Exhaustion(o)
+		parts = append(parts, text)
 	}
 	if s.grade() == alerting.GradeNoData || s.Data == budget.Unseen.String() {
 		parts = append(parts, "data: "+escape(s.Data))

@@ -117,7 +117,7 @@ func (f message) edit(lane outbox.Lane) []outbox.Entry {
 func (f message) joined() []outbox.Entry {
 	b := f.escalation()
 	b.Text = f.line(f.state())
-	page := f.Loud() == alerting.Page
+	page := f.Incident.Loud() == alerting.Page
 	b.Broadcast = page && !f.Silenced
 	if again := f.Event.Follows != ""; !page || f.Paged && !again {
 		b.Mention = nil

@@ -45,7 +45,7 @@ func (f message) backup() []string {
 // woken returns those who are called when a silence ends: nobody for a ticket, and nobody if
 // somebody has it.
 func (f message) woken() []string {
-	if _, acked := f.Incident.Acknowledged(); acked || f.Loud() != alerting.Page {
+	if _, acked := f.Incident.Acknowledged(); acked || f.Incident.Loud() != alerting.Page {
 		return nil
 	}
 	return f.mentions()

@@ -121,7 +121,7 @@ func (f message) root() Body {
 		return told(f, state)
 	}
 	b := Body{Text: f.line(state), Name: state + " · " + f.name(80)}
-	if f.Loud() == alerting.Page {
+	if f.Incident.Loud() == alerting.Page {
 		b.Mention = f.mentions()
 	}
 	b.Blocks = append(b.Blocks, header(icons[f.State()]+" "+plain(f.Headline().Title(), 140)), section(firstScreen(f, b.Mention)))
@@ -179,7 +179,7 @@ func told(f message, state string) Body {
 	if c, ok := chart(shareChart(f.Notification)); ok {
 		b.Blocks = append(b.Blocks, c)
 	}
-	if f.Incident.Open && f.Loud() == alerting.Page {
+	if f.Incident.Open && f.Incident.Loud() == alerting.Page {
 		b.Mention = f.mentions()
 		b.Blocks = append(b.Blocks, sectionIf(forWhom(b.Mention))...)
 	}
