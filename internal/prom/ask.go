@@ -336,11 +336,12 @@ func metricsOf(s *slo.Spec) (out []string) {
 
 // ScrapeInterval returns how far apart the samples of a selector are, by the distances between
 // neighbours in the series that has most of them and, if there is one that is slower, in that; 0 if
-// there are no two samples in the 25 minutes before at.
+// there are no two samples in the 25 minutes before at. A distance counts by itself only if there
+// are no others: a restart of Prometheus moves the scrapes, so that one of them comes sooner.
 func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Time) (time.Duration, *Error) {
-	for _, back := range []time.Duration{time.Minute, 5 * time.Minute, 25 * time.Minute} {
+	for _, back := range []time.Duration{2 * time.Minute, 5 * time.Minute, 25 * time.Minute} {
 		ranged := fmt.Sprintf("count_over_time(%s[%s])", selector, model.Duration(back))
-		found, err := c.distance(ctx, "topk(1, "+ranged+" > 1)", selector, back, at)
+		found, err := c.distance(ctx, fmt.Sprintf("topk(1, %s >= %d)", ranged, samplesFor(back)), selector, back, at)
 		if err != nil || found > 0 && back == 25*time.Minute {
 			return found, err
 		}
@@ -354,6 +355,15 @@ func (c *Client) ScrapeInterval(ctx context.Context, selector string, at time.Ti
 		return max(found, slow), err
 	}
 	return 0, nil
+}
+
+// samplesFor returns how many samples of a time tell how far apart they are, if a longer one can
+// tell, too.
+func samplesFor(back time.Duration) int {
+	if back < 25*time.Minute {
+		return 4
+	}
+	return 2
 }
 
 // distance returns how far apart the samples of the series are that a query picks, over so long a

@@ -119,7 +119,7 @@ func TestEveryIntervalWorksForEveryKind(t *testing.T) {
 }
 
 // TestScrapeIntervals: they are told from neighbours, so a young series shows its own, too; of fast
-// and slow targets the slow ones count.
+// and slow targets the slow ones count, and one scrape out of time tells nothing.
 func TestScrapeIntervals(t *testing.T) {
 	db := promfake.New(promfake.Options{})
 	write := func(name string, from, every time.Duration, pairs ...string) {
@@ -135,9 +135,13 @@ func TestScrapeIntervals(t *testing.T) {
 	write("mixed", 2*time.Second, 15*time.Second, "instance", "b")
 	write("mixed", 3*time.Second, 2*time.Minute, "instance", "c")
 	write("once", time.Hour-time.Second, time.Hour)
+	for _, d := range []int{-181, -151, -121, -91, -61, -31, -9} { // Prometheus was restarted before the last one
+		must(t, db.Append(lset("moved"), t0.Add(time.Hour+time.Duration(d)*time.Second).UnixMilli(), 1))
+	}
 	c := serve(t, db)
 	for name, want := range map[string]time.Duration{
 		"young": 5 * time.Second, "two": 28 * time.Second, "slow": 10 * time.Minute, "mixed": 2 * time.Minute, "once": 0, "nothing": 0,
+		"moved":               30 * time.Second,
 		`mixed{instance="a"}`: 15 * time.Second,
 	} {
 		got, err := c.ScrapeInterval(t.Context(), name, t0.Add(time.Hour))

@@ -177,7 +177,7 @@ func (p *pacer) note(spec int, f func(*Pace)) {
 func (p *pacer) intervals(ctx context.Context, g paceGroup) *Error {
 	waiting := g.terms
 	byPace := map[time.Duration][]term{}
-	for _, back := range []time.Duration{time.Minute, 5 * time.Minute, 25 * time.Minute} {
+	for _, back := range []time.Duration{2 * time.Minute, 5 * time.Minute, 25 * time.Minute} {
 		found, err := p.distances(ctx, g.of(waiting), back)
 		if err != nil {
 			return err
@@ -213,7 +213,7 @@ func (p *pacer) distances(ctx context.Context, g paceGroup, back time.Duration) 
 	out, most := map[int]time.Duration{}, map[int]int{}
 	if g.native {
 		err := p.values(ctx, g, "max"+byClause(g.by())+"(count_over_time(%s[%s]))", back, func(spec int, n float64) {
-			if n > 1 {
+			if n >= float64(samplesFor(back)) {
 				out[spec] = (back / time.Duration(n-1)).Round(time.Second)
 			}
 		})
@@ -222,7 +222,7 @@ func (p *pacer) distances(ctx context.Context, g paceGroup, back time.Duration) 
 	s := &paceSink{router: newRouter(g.terms), metric: g.terms[0].metric}
 	s.done = func(found []*term, times *sampleTimes) {
 		for _, t := range found {
-			if n := len(times.gaps); n > most[t.spec] {
+			if n := len(times.gaps); n > most[t.spec] && n+1 >= samplesFor(back) {
 				most[t.spec], out[t.spec] = n, times.median()
 			}
 		}
