@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -23,10 +22,14 @@ const (
 
 // Trial is how an experiment stands: what it has spent of each budget, and whether it must end.
 type Trial struct {
-	Act    Act
-	Phase  Phase
-	Reason string // why it must end, "" if it need not
-	Costs  []Cost // by SLO
+	Act   Act
+	Phase Phase
+	// Reason is why it must end, ExperimentSpent or ExperimentBurns, "" if it need not; At is the
+	// budget that says so, by what it cost or by an incident, "" if that is over.
+	Reason   Reason
+	At       Cost
+	Incident string
+	Costs    []Cost // by SLO
 }
 
 // Ask returns whether an experiment that would spend so much of the budget, in basis points, may
@@ -40,22 +43,24 @@ func Ask(in Input, st State, acts []Act, spend int64, now time.Time) Verdict {
 	if in.Policy != nil {
 		limits = in.Policy.Of(v.Service)
 	}
-	refuse := func(reason, clears string) Verdict {
-		v.Go, v.Reason, v.Clears, v.ClearsAt = false, reason, clears, time.Time{}
+	refuse := func(why Ground) Verdict {
+		v.Go, v.Ground, v.ClearsAt = false, why, time.Time{}
 		return v
 	}
 	switch {
 	case !v.Go:
 		return v
 	case st.Burn != nil:
-		return refuse("An incident is open: "+st.Burn.Incident+".", "Its end.")
+		v.Incident = st.Burn.Incident
+		return refuse(AlertOpen)
 	case running != nil:
-		return refuse("Another experiment runs: "+running.Change.Title+", by "+running.By+".", "Its end, at "+figures.UTC(running.Change.End)+".")
+		v.Running = running
+		return refuse(OtherRuns)
 	case limits.CautionBelow+spend > 10000 || v.Budget.LeftBelow(limits.CautionBelow+spend):
-		return refuse(v.Budget.LeftText()+" of the error budget is left: after "+figures.Basis(spend)+
-			" it would be below "+figures.Basis(limits.CautionBelow)+", the line of caution.", "A smaller experiment, or more budget.")
+		v.Spend, v.Line = spend, limits.CautionBelow
+		return refuse(TooDear)
 	}
-	v.Reason = "The experiment may spend " + figures.Basis(spend) + " of the error budget, of which " + v.Budget.LeftText() + " is left. Nothing burns, and no other experiment runs."
+	v.Ground, v.Spend = MaySpend, spend
 	return v
 }
 
@@ -138,13 +143,17 @@ func (t *Trial) addBudget(in Input, st State) {
 	}
 	switch {
 	case c.exceeds():
-		t.Reason = string(in.ID) + ": it has spent " + c.CostText() + " of the error budget; " + figures.Basis(t.Act.Change.Spend) + " were planned."
+		t.Reason = ExperimentSpent
 	case st.Burn != nil && st.Burn.Opened >= budget.MinuteOf(t.Act.Change.Start):
-		t.Reason = string(in.ID) + ": an alert fired: " + st.Burn.Incident + "."
+		t.Reason, t.Incident = ExperimentBurns, st.Burn.Incident
 	case st.Aborted == t.Act.Key:
-		t.Reason = string(in.ID) + ": an alert had fired."
+		t.Reason = ExperimentBurns
 	}
-	if t.Reason != "" && t.Phase == Running {
+	if t.Reason == "" {
+		return
+	}
+	t.At = c
+	if t.Phase == Running {
 		t.Phase = Abort
 	}
 }

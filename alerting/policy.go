@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
-	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -124,24 +123,56 @@ func turned(before, after Gate) Reason {
 	return PolicyOpen
 }
 
+// Ground is what a verdict rests on. internal/sentences says it, and what would clear it.
+type Ground string
+
+// The grounds.
+const (
+	NoPolicy     Ground = "no_policy"     // nobody has said what to judge by
+	NoBudget     Ground = "no_budget"     // there is nothing to judge
+	NothingKnown Ground = "nothing_known" // nothing was read yet
+	LittleKnown  Ground = "little_known"  // less than half of the window is known
+	TooYoung     Ground = "too_young"     // the size of the budget is not known yet
+	Stale        Ground = "stale"         // the newest data are Age old, more than StaleAfter
+	Broken       Ground = "broken"        // its figures cannot be computed: Problem
+	ByBudget     Ground = "budget"        // what is left of the budget, and an open page if Paged
+	AlertOpen    Ground = "alert_open"    // no experiment: Incident is open
+	OtherRuns    Ground = "other_runs"    // no experiment: Running runs
+	TooDear      Ground = "too_dear"      // no experiment: Spend more would fall below Line
+	MaySpend     Ground = "may_spend"     // an experiment may spend Spend
+)
+
 // Verdict is the policy's answer to "may we release?", with everything it rests on.
 type Verdict struct {
 	Service string
-	SLO     slo.ID    // the budget that decides; "" if the service has none
-	Gate    Gate      //
+	SLO     slo.ID // the budget that decides; "" if the service has none
+	Gate    Gate
 	Go      bool      // it may be released: the gate is open, or somebody has taken the responsibility
-	Reason  string    // why, in a sentence
+	Ground  Ground    // why
 	Since   time.Time // since when the gate is in this state; zero if that is not known
 	AsOf    time.Time // the end of the newest minute that is known; zero if none is
 	Budget  budget.Status
-	// Clears says what would open the gate, and ClearsAt about when: if no event goes bad from now
-	// on. Empty and zero where time alone does not help.
-	Clears   string
-	ClearsAt time.Time
+	Paged   bool // a page that is open since Since holds releases back, not the budget
+	// Line is the share of the budget below which the policy is Low, and Back the share from which
+	// it is open again, in basis points. Low is "" and both are zero where the budget holds nothing
+	// back.
+	Low        Gate
+	Line, Back int64
+	// ClearsAt is about when the gate opens if no event goes bad from now on; zero where time alone
+	// does not help, or nobody knows.
+	ClearsAt        time.Time
+	Age, StaleAfter time.Duration
+	Problem         string
+
+	Spend    int64  // of an experiment, in basis points
+	Incident string // that is open
+	Running  *Act   // another experiment
 	// Permit is the exemption or the override that is in force, nil if none is.
-	Permit   *Act
-	NoPolicy bool // nobody has said what to judge by
+	Permit *Act
 }
+
+// NoPolicy reports whether nobody has said what to judge by.
+func (v Verdict) NoPolicy() bool { return v.Ground == NoPolicy }
 
 // leastCoverage is the share of the window that must be known for a verdict.
 const leastCoverage = 0.5
@@ -167,17 +198,13 @@ func Assess(in Input, st State, status budget.Status) Verdict {
 	}
 	switch {
 	case in.Policy == nil:
-		v.NoPolicy = true
-		v.Reason = "There is no error-budget policy to judge by: add policy: to the configuration."
+		v.Ground = NoPolicy
 	case v.AsOf.IsZero():
-		v.Reason = "Nothing is known of this budget yet."
+		v.Ground = NothingKnown
+	case v.Budget.Coverage < leastCoverage:
+		v.Ground = LittleKnown
 	case !judgeable(v.Budget):
-		v.Reason = "Only " + v.Budget.KnownText() + " of the minutes of the window are known."
-		v.Clears = "Data for at least half of the window."
-		if v.Budget.Coverage >= leastCoverage {
-			v.Reason = "The data are too young to tell how large the budget of this " + string(v.Budget.Window.Calendar) + " will be."
-			v.Clears = "Data for at least a tenth of a " + string(v.Budget.Window.Calendar) + "."
-		}
+		v.Ground = TooYoung
 	default:
 		v.judgeBudget(in, st)
 	}
@@ -190,8 +217,7 @@ func (v Verdict) At(now time.Time, p *Policy, acts []Act) Verdict {
 	if age := now.Sub(v.AsOf); p != nil && !v.AsOf.IsZero() && age > p.StaleAfter {
 		v = Verdict{
 			Service: v.Service, SLO: v.SLO, Gate: GateUnknown, AsOf: v.AsOf, Budget: v.Budget,
-			Reason: "The newest data are " + figures.Duration(age.Truncate(time.Minute)) + " old: they end at " + figures.UTC(v.AsOf) + ".",
-			Clears: "Data that are newer than " + figures.Duration(p.StaleAfter) + ".",
+			Ground: Stale, Age: age, StaleAfter: p.StaleAfter,
 		}
 	}
 	v.permit(v.SLO, acts, now)
@@ -206,21 +232,15 @@ func (v *Verdict) judgeBudget(in Input, st State) {
 		v.Since = st.GateSince.Time()
 	}
 	v.Go = v.Gate == GateOpen
-	v.Reason = v.Budget.LeftText() + " of the error budget of " + figures.Window(v.Budget.Window) + " is left"
-	line, name := limits.CautionBelow, "cautious"
-	if v.Gate == GateFrozen {
-		line, name = limits.FreezeBelow, "a freeze"
-	}
+	v.Ground = ByBudget
 	if v.Gate != GateOpen {
-		back := min(line+limits.Thaw, 10000)
-		v.Reason += "; the policy is " + name + " below " + figures.Basis(line) + ", until " + figures.Basis(back) + " are left"
-		v.ClearsAt = budget.Recovery(in.Ledger, v.Budget, back)
-		v.Clears = clears(v.Budget.Window, back, v.ClearsAt)
+		v.Low, v.Line = v.Gate, limits.CautionBelow
+		if v.Gate == GateFrozen {
+			v.Line = limits.FreezeBelow
+		}
+		v.Back = min(v.Line+limits.Thaw, 10000)
+		v.ClearsAt = budget.Recovery(in.Ledger, v.Budget, v.Back)
 	}
-	if v.Budget.Coverage < 0.99 || v.Budget.Estimated() > 0 {
-		v.Reason += "; " + v.Budget.KnownText() + " of the minutes are known"
-	}
-	v.Reason += "."
 	v.burns(in.Policy.OpenPage, st.Burn)
 }
 
@@ -230,18 +250,8 @@ func (v *Verdict) burns(as Gate, open *Open) {
 	if as == "" || open == nil || open.loud() != Page || v.Gate == GateFrozen || v.Gate == as {
 		return
 	}
-	since := max(open.Opened, open.Paged).End()
-	v.Gate, v.Go, v.Since = as, false, since
-	v.Reason = "A page is open since " + figures.UTC(since) + "; " + v.Reason
-	v.Clears, v.ClearsAt = "The page is resolved.", time.Time{}
-}
-
-// clears says what opens a gate again.
-func clears(w slo.Window, back int64, at time.Time) string {
-	if w.Calendar != "" {
-		return "The budget begins anew with the next " + string(w.Calendar) + ", at " + figures.UTC(at) + "."
-	}
-	return "At " + figures.Basis(back) + " left: about " + figures.UTC(at) + " if nothing goes wrong until then, as old errors leave the window."
+	v.Gate, v.Go, v.Paged = as, false, true
+	v.Since, v.ClearsAt = max(open.Opened, open.Paged).End(), time.Time{}
 }
 
 // permit lets an exemption, or else an override, open the gate.
@@ -283,7 +293,7 @@ func (v Verdict) rank() int {
 // the least budget left. Of none it is unknown.
 func Worst(all []Verdict) Verdict {
 	if len(all) == 0 {
-		return Verdict{Gate: GateUnknown, Reason: "There is no budget to judge by."}
+		return Verdict{Gate: GateUnknown, Ground: NoBudget}
 	}
 	worst := all[0]
 	for _, v := range all[1:] {

@@ -68,7 +68,7 @@ func TestWhatAnOutageCostsAtEveryAge(t *testing.T) {
 			}
 			v := Judge(in, st, nil, end.Time())
 			if v.Gate != c.gate || v.Budget.LeftText() != c.left {
-				t.Errorf("the gate is %s (%s), %s left; want %s, %s", v.Gate, v.Reason, v.Budget.LeftText(), c.gate, c.left)
+				t.Errorf("the gate is %s (%s), %s left; want %s, %s", v.Gate, v.Ground, v.Budget.LeftText(), c.gate, c.left)
 			}
 		})
 	}
@@ -88,7 +88,7 @@ func TestAYoungMonthHasNoVerdict(t *testing.T) {
 		at := begin + age
 		st, _ := Advance(in, State{Through: begin}, at)
 		if v := Judge(in, st, nil, at.Time()); v.Gate != want || v.Budget.Coverage != 1 {
-			t.Errorf("after %v: %s, coverage %v: %s", age, v.Gate, v.Budget.Coverage, v.Reason)
+			t.Errorf("after %v: %s, coverage %v: %s", age, v.Gate, v.Budget.Coverage, v.Ground)
 		}
 	}
 }

@@ -42,8 +42,8 @@ type Permit struct {
 // GateOf converts a verdict of the error-budget policy.
 func GateOf(v alerting.Verdict) Gate {
 	g := Gate{
-		Service: v.Service, SLO: string(v.SLO), State: string(v.Gate), Go: v.Go, Reason: v.Reason, Meaning: sentences.Allows(v.Gate),
-		Account: accountOf(v.Budget), Coverage: v.Budget.Coverage, Estimated: v.Budget.Estimated(), AsOf: TimeOrNull(v.AsOf), Since: TimeOrNull(v.Since), Clears: v.Clears, ClearsAt: TimeOrNull(v.ClearsAt),
+		Service: v.Service, SLO: string(v.SLO), State: string(v.Gate), Go: v.Go, Reason: sentences.GateReason(v), Meaning: sentences.Allows(v.Gate),
+		Account: accountOf(v.Budget), Coverage: v.Budget.Coverage, Estimated: v.Budget.Estimated(), AsOf: TimeOrNull(v.AsOf), Since: TimeOrNull(v.Since), Clears: sentences.Clearing(v), ClearsAt: TimeOrNull(v.ClearsAt),
 	}
 	if a := v.Permit; a != nil {
 		g.Permit = &Permit{Key: a.Key, Kind: string(a.Kind), By: a.By, Reason: a.Text, At: a.At.UTC(), Until: TimeOrNull(a.Until), Text: sentences.Permitted(*a).String()}

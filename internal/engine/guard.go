@@ -105,7 +105,7 @@ func (b *budgets) figuresOf(a *account) (f *Figures) {
 	}
 	f = &Figures{
 		ID: a.id, Spec: a.spec, AsOf: a.state.Through.Time(), account: a, state: a.state,
-		verdict: alerting.Verdict{Service: a.spec.Service, SLO: a.id, Gate: alerting.GateUnknown, Reason: a.failed.Error()},
+		verdict: alerting.Verdict{Service: a.spec.Service, SLO: a.id, Gate: alerting.GateUnknown, Ground: alerting.Broken, Problem: a.failed.Error()},
 	}
 	for _, w := range a.spec.Windows {
 		f.Windows = append(f.Windows, budget.Status{At: f.AsOf, From: f.AsOf, Window: w})

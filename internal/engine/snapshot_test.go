@@ -151,10 +151,10 @@ func TestAPermitEndsByItself(t *testing.T) {
 	var got []string
 	for _, later := range []time.Duration{0, 6 * time.Minute, time.Hour} {
 		v := seen.Verdicts("shop", "availability", w.now().Add(later))[0]
-		got = append(got, string(v.Gate)+": "+v.Clears)
+		got = append(got, string(v.Gate)+": "+string(v.Ground))
 	}
 	if want := []string{
-		"exempt: Data for at least half of the window.", "unknown: Data for at least half of the window.", "unknown: Data that are newer than 15 min.",
+		"exempt: little_known", "unknown: little_known", "unknown: stale",
 	}; !slices.Equal(got, want) {
 		t.Errorf("the gate is %v", got)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -235,7 +236,7 @@ func (r *request) mayRun() error {
 		}
 	}
 	if v := alerting.Worst(all); !v.Go {
-		return conflict("The experiment may not run: %s: %s", v.SLO, v.Reason)
+		return conflict("The experiment may not run: %s: %s", v.SLO, sentences.GateReason(v))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
 	"github.com/slowburn-sre/slowburn/internal/engine"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -132,7 +133,7 @@ func toChange(c engine.MeasuredChange) api.Change {
 		out.Costs = append(out.Costs, api.CostOf(cost))
 	}
 	if t := c.Trial; t != nil {
-		out.Experiment = &api.Experiment{Phase: string(t.Phase), Abort: t.Phase == alerting.Abort, Reason: t.Reason, Spend: float64(c.Change.Spend) / 10000}
+		out.Experiment = &api.Experiment{Phase: string(t.Phase), Abort: t.Phase == alerting.Abort, Reason: sentences.Stops(*t), Spend: float64(c.Change.Spend) / 10000}
 	}
 	return out
 }

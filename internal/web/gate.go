@@ -76,7 +76,7 @@ func (s *jsonAPI) gateOf(ask func(service, name string, now time.Time) []alertin
 func (s *jsonAPI) gates(service, name string) map[slo.ID]string {
 	m := map[slo.ID]string{}
 	for _, v := range s.Source.Snapshot().Verdicts(service, name, s.Now()) {
-		if !v.NoPolicy {
+		if !v.NoPolicy() {
 			m[v.SLO] = string(v.Gate)
 		}
 	}

@@ -335,7 +335,7 @@ func (r *ranked) states() []string {
 const gatePrefix = "gate-"
 
 // hasGate reports whether there is a policy that says something of a budget.
-func hasGate(v alerting.Verdict) bool { return v.Gate != "" && !v.NoPolicy }
+func hasGate(v alerting.Verdict) bool { return v.Gate != "" && !v.NoPolicy() }
 
 // passes reports whether the filter lets the budget, which is in these states, through.
 func (r *ranked) passes(q url.Values, states []string) bool {

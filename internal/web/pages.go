@@ -42,7 +42,7 @@ func newPages(prefix string) *pages {
 		"navigation": func() any { return navigation }, "at": func(path string) string { return prefix + path }, "stamp": stamp, "duration": figures.Duration,
 		"slo": func(id slo.ID) string { return prefix + budgetPath(id) }, "incident": func(id string) string { return prefix + incidentPath(id) },
 		"service": func(name string) string { return prefix + servicePath(name) }, "figure": figureOf, "badge": badge, "gateBadge": gateBadge, "gateLine": gateLine, "icon": icon, "dress": links{prefix}.linked,
-		"allows": sentences.Allows, "clears": func() string { return sentences.Clears }, "permitted": func(a *alerting.Act) sentences.Text { return sentences.Permitted(*a) },
+		"allows": sentences.Allows, "reason": sentences.GateReason, "clearing": sentences.Clearing, "clears": func() string { return sentences.Clears }, "permitted": func(a *alerting.Act) sentences.Text { return sentences.Permitted(*a) },
 		"standing": sentences.Standing, "ended": endedBadge, "gates": legendOfGates, "noQueries": func() string { return sentences.NoQueries }, "mitigated": func() string { return sentences.Sentence(sentences.Mitigated) }, "noBudgets": func() string { return sentences.NoBudgets },
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))

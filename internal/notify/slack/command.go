@@ -203,15 +203,15 @@ func gateBody(from Backend, scope string) Body {
 	switch {
 	case !ok:
 		return nothingCalled(scope)
-	case v.NoPolicy:
-		return sections(escapeLong(v.Reason))
+	case v.NoPolicy():
+		return sections(escapeLong(sentences.GateReason(v)))
 	}
-	lines := []string{escapeLong(sentences.Allows(v.Gate)), escapeLong(v.Reason)}
+	lines := []string{escapeLong(sentences.Allows(v.Gate)), escapeLong(sentences.GateReason(v))}
 	if v.SLO != "" && string(v.SLO) != scope {
 		lines = append(lines, "The budget that decides is "+code(string(v.SLO))+".")
 	}
-	if v.Clears != "" {
-		lines = append(lines, sentences.Clears+" "+escapeLong(v.Clears))
+	if clearing := sentences.Clearing(v); clearing != "" {
+		lines = append(lines, sentences.Clears+" "+escapeLong(clearing))
 	}
 	if p := v.Permit; p != nil {
 		lines = append(lines, dress(sentences.Permitted(*p)))

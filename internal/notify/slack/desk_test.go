@@ -81,7 +81,7 @@ func (o *office) Standings() []Standing {
 
 func (o *office) Gate(scope string) (alerting.Verdict, bool) {
 	return alerting.Verdict{
-		SLO: "checkout/<!here>", Gate: alerting.GateFrozen, Reason: "The budget of <!here> is spent.", Clears: "At 5 % left.",
+		SLO: "checkout/<!here>", Gate: alerting.GateFrozen, Ground: alerting.Broken, Problem: "The budget of <!here> is spent.",
 		Permit: &alerting.Act{By: "<@U0BEN>", Text: "<!channel>", At: monday},
 	}, scope == "checkout"
 }
@@ -597,7 +597,7 @@ func TestCommands(t *testing.T) {
 				{"  STATUS   checkout", []string{"1 budget, 1 open incident."}},
 				{"status nowhere<!here>", []string{"There is no service and no SLO “nowhere‹!here&gt;”."}},
 				{"incidents", []string{"2 open incidents.", "page, burning since", "`" + burning + "`"}},
-				{"gate checkout", []string{"🔴 Frozen: checkout", "The budget of ‹!here&gt; is spent.", "What clears it: At 5 % left.", "is exempt from the error-budget policy until it is taken back, says ‹@U0BEN&gt;"}},
+				{"gate checkout", []string{"🔴 Frozen: checkout", "The budget of ‹!here&gt; is spent.", "is exempt from the error-budget policy until it is taken back, says ‹@U0BEN&gt;"}},
 				{"gate", []string{"Which one?"}},
 				{"gate web", []string{"There is no service and no SLO “web”."}},
 				{"help", []string{"/slowburn incidents"}},

@@ -33,7 +33,7 @@ func (f message) gateBody() Body {
 		predicate = sentences.Responsible(plain(g.Permit.By, 80)) + "."
 	}
 	b := Body{Text: f.sentence(state, predicate), Name: state + " · " + f.name(80), Mention: written(f.Notify.Mention)}
-	lines := []string{dress(f.Promise()), escapeLong(g.Reason), escapeLong(sentences.Allows(g.Gate)), escapeLong(g.Clears)}
+	lines := []string{dress(f.Promise()), escapeLong(sentences.GateReason(g)), escapeLong(sentences.Allows(g.Gate)), escapeLong(sentences.Clearing(g))}
 	if a := g.Permit; a != nil {
 		lines = append(lines, dress(sentences.Permitted(*a)))
 	}
