@@ -41,6 +41,8 @@ type castle struct {
 	log    lines
 	slack  *slacktest.Server
 	sink   *sink
+	lure   *sink  // what others name as an address; nobody may ask there
+	lured  string // its address
 	stop   []func()
 }
 
@@ -130,7 +132,7 @@ func (c *camp) showLogs(out io.Writer) {
 
 // plan says how a daemon of our own is made: its files, more flags, and what stands around it.
 type plan struct {
-	files      map[string]string // with PROMETHEUS, SLACK and SINK in place of addresses
+	files      map[string]string // with PROMETHEUS, SLACK, SINK and LURE in place of addresses
 	flags      []string
 	prometheus func() http.Handler // nil is the hostile shop
 	prepare    func(dir string) error
@@ -142,15 +144,16 @@ func build(ctx context.Context, binary string, p plan) (*castle, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := &castle{dir: dir, binary: binary, sink: &sink{}, target: &target{}}
+	own := &castle{dir: dir, binary: binary, sink: &sink{}, lure: &sink{}, target: &target{}}
 	own.stop = append(own.stop, func() { _ = os.RemoveAll(dir) })
 	if p.prometheus == nil {
 		p.prometheus = hostileShop
 	}
-	prom, hooks := httptest.NewServer(p.prometheus()), httptest.NewServer(own.sink)
+	prom, hooks, lure := httptest.NewServer(p.prometheus()), httptest.NewServer(own.sink), httptest.NewServer(own.lure)
+	own.lured = lure.URL
 	own.slack = slacktest.Start(slacktest.Options{TeamID: teamID, AppID: appID, Token: botToken, SigningSecret: signingSecret, Unpaced: true, SignedAt: time.Now, AckWithin: 20 * time.Second})
-	own.stop = append(own.stop, prom.Close, hooks.Close, own.slack.Close)
-	fill := strings.NewReplacer("$PROMETHEUS", prom.URL, "$SLACK", own.slack.APIURL(), "$SINK", hooks.URL)
+	own.stop = append(own.stop, prom.Close, hooks.Close, lure.Close, own.slack.Close)
+	fill := strings.NewReplacer("$PROMETHEUS", prom.URL, "$SLACK", own.slack.APIURL(), "$SINK", hooks.URL, "$LURE", lure.URL)
 	for name, text := range p.files {
 		if err := own.write(name, fill.Replace(text)); err != nil {
 			return own, err

@@ -28,6 +28,7 @@ func textProbes() []probe {
 		{door: "text", name: "no line of the audit log is forged", inputs: []int{29}, try: forgedLine},
 		{door: "text", name: "the register is inert for commas, semicolons and tabs", try: inertRegister},
 		{door: "text", name: "webhooks get JSON, one header each, and no secret", try: hooks},
+		{door: "text", name: "no address in an SLO, a change or an act is asked", try: lures},
 		{door: "text", name: "labels of metrics are quoted in what Prometheus is asked", inputs: []int{35, 36, 37, 39, 45}, try: labelsQuoted},
 		{door: "text", name: "the log holds one line an event", inputs: []int{30}, try: logLines},
 	}
@@ -48,6 +49,9 @@ func wound(ctx context.Context, c *camp) (*castle, error) {
 	}
 	once, _ := wounded.LoadOrStore(own, sync.OnceValue(func() error {
 		incident := ""
+		if _, err := own.do(ctx, headToken, "/api/v1/changes", map[string]any{"service": "shop", "by": "mallory", "title": "a lure", "version": "lure", "kind": "deploy", "link": own.lured + "/change"}); err != nil {
+			return err
+		}
 		for n, text := range hostile {
 			text = string([]rune(text)[:min(len([]rune(text)), 200)])
 			if n == 0 {
@@ -299,6 +303,35 @@ func inertRegister(ctx context.Context, c *camp) error {
 				}
 			}
 		}
+	}
+	return nil
+}
+
+// lures wants the addresses that others name, which may be those of a metadata service, to be shown
+// and never asked.
+func lures(ctx context.Context, c *camp) error {
+	own, err := wound(ctx, c)
+	if err != nil {
+		return err
+	}
+	err = eventually(ctx, func() error {
+		for _, got := range own.sink.all() {
+			if strings.Contains(got.body, own.lured+"/runbook") {
+				return nil
+			}
+		}
+		return errors.New("no message shows the runbook")
+	})
+	if err != nil {
+		return err
+	}
+	for _, path := range append([]string{"/api/v1/changes", "/api/v1/incidents", "/api/v1/slos"}, pagesOf...) {
+		if _, err := own.get(ctx, path); err != nil {
+			return err
+		}
+	}
+	for _, got := range own.lure.all() {
+		return fmt.Errorf("a %s is sent to an address that an SLO or a change names", got.method)
 	}
 	return nil
 }

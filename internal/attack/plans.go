@@ -67,6 +67,7 @@ const bankSLOs = `
 version: slowburn/v1
 service: shop
 owner: payments
+links: {runbook: "$LURE/runbook", dashboard: "$LURE/dashboard", repository: "$LURE/repository"}
 slos:
   - name: availability
     description: Orders are answered.
@@ -76,6 +77,7 @@ slos:
 ---
 version: slowburn/v1
 service: bank
+links: {runbook: "$LURE/runbook", dashboard: "$LURE/dashboard", repository: "$LURE/repository"}
 slos:
   - name: availability
     objective: 99
