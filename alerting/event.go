@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -221,6 +222,15 @@ type Burning struct {
 // the wrong time has the first.
 func (w *walk) incidentID(rule Rule, m budget.Minute) string {
 	return string(w.ID) + "/" + string(rule) + "/" + stamp(m, w.again(m))
+}
+
+// SLOOf returns the SLO that an incident is of, or the service that was declared as a whole, as its
+// ID names it; "" if that is no ID of an incident.
+func SLOOf(incident string) slo.ID {
+	if parts := strings.Split(incident, "/"); len(parts) > 2 && !strings.HasSuffix(incident, "}") { // as the ID of a budget with labels ends
+		return slo.ID(strings.Join(parts[:len(parts)-2], "/"))
+	}
+	return ""
 }
 
 // aside returns a walk from another state over minutes that were walked as often.

@@ -73,7 +73,7 @@ func (c composer) Review(w reviews.Word, spec *slo.Spec, now time.Time) []outbox
 	}
 	r := slack.Review{
 		Composer: c.slack, Key: w.Key, Incident: w.Incident.ID, SLO: w.Incident.SLO, File: inFolder(w.File), Late: w.Late,
-		By: figures.Day(w.By), Draft: c.slack.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "#postmortem",
+		By: figures.Day(w.By), Draft: c.slack.URL + "/incidents/" + (&url.URL{Path: w.Incident.ID}).EscapedPath() + "/postmortem",
 	}
 	r.Channel = cmp.Or(spec.Slack.Channel, r.Channel)
 	if v := w.Required; v != nil {

@@ -7,15 +7,18 @@ import (
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/api"
+	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // approvalsView is the page of what waits for the approval of a second person.
 type approvalsView struct {
+	Filter   *filter
 	Waiting  []waitingAct
 	MayAct   bool   // there is a form
 	AskToken bool   // which must bring a token
 	By       string // who has signed in, "" if nobody
+	Empty    string // what is said if nothing waits
 }
 
 // waitingAct is one act that somebody has asked for.
@@ -34,13 +37,19 @@ func (s approvals) page(r *http.Request) (string, page, error) {
 	if in, ok := s.session(r); ok {
 		v.By = in.User
 	}
+	only := s.narrow(r.URL.Query())
 	for _, a := range s.Source.Snapshot().Waiting(s.Now()) {
+		if !only.showsAct(a) {
+			continue
+		}
 		about := text(sentences.About(a))
 		if a.Incident != "" {
 			about = s.incidentLink(a.Incident, a.Incident)
 		}
 		v.Waiting = append(v.Waiting, waitingAct{Act: a, About: about, Says: sentences.AsksTo(a)})
 	}
+	v.Filter = &filter{Fields: only.fields(), Count: figures.Plural(len(v.Waiting), "act") + " to be decided"}
+	v.Empty = only.empty("Nothing waits. With policy.four_eyes, overrides, exemptions and classes wait here until a second person approves them.")
 	return "approvals", page{Title: "Approvals", Here: "status", Body: v}, nil
 }
 

@@ -30,10 +30,10 @@ type openIncidents struct{ *server }
 // how many more there are. Those told in the thread of another, and those without data, are in the
 // lists.
 func (s openIncidents) banners(q url.Values) (all []banner, more string) {
-	seen := s.Source.Snapshot()
+	seen, wanted := s.Source.Snapshot(), s.narrow(q)
 	var open []alerting.Incident
 	for _, i := range seen.Open.All() {
-		if i.Rule == alerting.RuleNoData || i.Group != "" || !s.concerns(i, q) {
+		if i.Rule == alerting.RuleNoData || i.Group != "" || !wanted.shows("", i.SLO) {
 			continue
 		}
 		open = append(open, i)
@@ -52,33 +52,6 @@ func (s openIncidents) banners(q url.Values) (all []banner, more string) {
 
 func loudness(i alerting.Incident) int {
 	return map[alerting.Severity]int{alerting.Page: 2, alerting.Ticket: 1}[i.Loud()]
-}
-
-// concerns reports whether an incident is one of those that a filter by service, team and label
-// asks for.
-func (s openIncidents) concerns(i alerting.Incident, q url.Values) bool {
-	team := ""
-	if q.Get("team") != "" {
-		team = s.ownerOf(i)
-	}
-	return is(q.Get("service"), i.SLO.Service()) && is(q.Get("team"), team) && (q.Get("label") == "" || hasLabel(i.SLO, q.Get("label")))
-}
-
-// ownerOf returns the team whose incident it is, "" if nobody says.
-func (s openIncidents) ownerOf(i alerting.Incident) string {
-	seen := s.Source.Snapshot()
-	if spec := seen.Set.Lookup(i.SLO); spec != nil {
-		return spec.Owner
-	}
-	return s.teamOf(i.SLO.Service())
-}
-
-// teamOf returns the team of a service, "" if nobody says.
-func (s openIncidents) teamOf(service string) string {
-	if known := s.Source.Snapshot().Set.Service(service); known != nil {
-		return known.Owner
-	}
-	return ""
 }
 
 // bannerOf tells of one incident.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -146,7 +147,7 @@ func postmortemPage(ctx context.Context, s *site, id string) (string, page, erro
 		return "", here, err
 	}
 	_, unknown := s.findIncident(ctx, id)
-	v := documentView{Title: "Postmortem of " + incidentName.ReplaceAllString(id, ""), Incident: id, Known: unknown == nil}
+	v := documentView{Title: "Postmortem of " + cmp.Or(string(alerting.SLOOf(id)), id), Incident: id, Known: unknown == nil}
 	v.HTML = s.pages.render(text, decoration{Link: s.named(s.prefix)})
 	return "document", page{Title: v.Title, Here: here.Here, Body: v}, nil
 }

@@ -54,21 +54,14 @@ func (s *site) incidentsPage(r *http.Request) (string, page, error) {
 	if err != nil {
 		return "", page{Here: "incidents"}, err
 	}
-	q := r.URL.Query()
-	wanted.Limit = shownIncidents
-	if q.Get("team")+q.Get("label") != "" {
-		wanted.Limit = maxIncidents // the archive knows neither
-	}
+	only := s.narrow(r.URL.Query())
+	wanted.Limit = only.most(shownIncidents)
 	found, err := s.Archive.Incidents(r.Context(), wanted)
-	found = slices.DeleteFunc(found, func(i alerting.Incident) bool { return !openIncidents{s.server}.concerns(i, q) })
+	found = slices.DeleteFunc(found, func(i alerting.Incident) bool { return !only.shows("", i.SLO) })
 	found = found[:min(len(found), shownIncidents)]
-	v := list{Heading: "Incidents", Parts: []part{{Table: s.incidentTable(found), Empty: "There are none."}}, Filter: &filter{
-		Fields: []field{
-			{"service", "Service", wanted.Service, s.services()},
-			{"team", "Team", q.Get("team"), s.teams()},
-			{"label", "Label", q.Get("label"), s.labels()},
-			{"open", "Show", map[bool]string{true: "true"}[wanted.Open], []option{{Value: "true", Words: "open only"}}},
-		}, Count: figures.Plural(len(found), "incident") + ", newest first",
+	v := list{Heading: "Incidents", Parts: []part{{Table: s.incidentTable(found), Empty: only.empty("No alert has fired yet. What fires stands here, with its cost and its postmortem.")}}, Filter: &filter{
+		Fields: only.fields(field{"open", "Show", map[bool]string{true: "true"}[wanted.Open], []option{{Value: "true", Words: "open only"}}}),
+		Count:  figures.Plural(len(found), "incident") + ", newest first",
 	}}
 	if len(found) == shownIncidents {
 		v.Filter.Count += "; there are more"
@@ -76,68 +69,46 @@ func (s *site) incidentsPage(r *http.Request) (string, page, error) {
 	return "list", page{Title: "Incidents", Here: "incidents", Body: v}, err
 }
 
-// services returns the services that there are, for a filter.
-func (s *site) services() []option {
-	var all []string
-	for _, b := range s.Source.Snapshot().Budgets {
-		all = append(all, b.ID.Service())
-	}
-	return choices(all)
-}
-
-// teams returns the teams that budgets are of, for a filter.
-func (s *site) teams() []option {
-	var all []string
-	for _, b := range s.Source.Snapshot().Budgets {
-		all = append(all, b.Spec.Owner)
-	}
-	return choices(all)
-}
-
-// labels returns the labels of budgets, for a filter.
-func (s *site) labels() []option {
-	var all []string
-	for _, b := range s.Source.Snapshot().Budgets {
-		for _, l := range b.ID.Labels() {
-			all = append(all, l.Name+"="+l.Value)
-		}
-	}
-	return choices(all)
-}
-
 // shownReports is how many reports a page lists.
 const shownReports = 100
 
 func (s *site) reportsPage(r *http.Request) (string, page, error) {
-	found, err := s.Archive.Reports(r.Context(), r.URL.Query().Get("name"), shownReports)
+	name := r.URL.Query().Get("name")
+	found, err := s.Archive.Reports(r.Context(), name, shownReports)
 	t := table{Label: "Reports", Head: []column{{"Report", asName}, {"From", asText}, {"To", asText}, {"Made", asText}}}
+	var names []string
 	for _, f := range found {
+		names = append(names, f.Name)
 		t.add(link(s.prefix+reportPath(f.Name, f.Period), f.Name+" "+f.Period), stamp(f.From), stamp(f.To), stamp(f.At))
 	}
 	v := list{Heading: "Reports", Parts: []part{{Table: t, Empty: "None has been made yet. They are scheduled under reports: in the configuration."}}}
+	if len(found) > 0 { // a report of one team has a name of its own
+		v.Filter = &filter{Fields: []field{{"name", "Report", name, choices(names)}}, Count: figures.Plural(len(found), "report") + ", newest first"}
+	}
 	return "list", page{Title: "Reports", Here: "reports", Body: v}, err
 }
 
 // changesPage returns what was done to the services, with what went wrong after it.
 func (s *site) changesPage(r *http.Request) (string, page, error) {
 	q, now := r.URL.Query(), s.Now()
-	service, kind := q.Get("service"), q.Get("kind")
+	only, kind := s.narrow(q), q.Get("kind")
 	from := now.Add(-defaultDelivery)
-	found := s.Source.Snapshot().Changes(service, from, time.Time{}, now)
+	found := s.Source.Snapshot().Changes(only.service, from, time.Time{}, now)
+	found = slices.DeleteFunc(found, func(c engine.MeasuredChange) bool { return !only.shows(c.Service, c.SLO) })
 	var kinds []string
 	for _, c := range found {
 		kinds = append(kinds, c.Change.Kind)
 	}
-	facts, err := s.delivery(r, service, found, from, now)
+	facts, err := s.delivery(r, only.service, found, from, now)
 	shown := slices.DeleteFunc(slices.Clone(found), func(c engine.MeasuredChange) bool { return !is(kind, c.Change.Kind) })
 	v := list{
 		Heading: "Changes", Facts: facts,
 		Lead: "What was done in the last four weeks. " + sentences.AfterChange,
 		Filter: &filter{
-			Fields: []field{{"service", "Service", service, s.services()}, {"kind", "Kind", kind, choices(kinds)}},
+			Fields: only.fields(field{"kind", "Kind", kind, choices(kinds)}),
 			Count:  figures.Plural(len(shown), "change") + ", newest first",
 		},
-		Parts: []part{{Table: s.changeTable(shown), Empty: sentences.NoChanges}},
+		Parts: []part{{Table: s.changeTable(shown), Empty: only.empty(sentences.NoChanges)}},
 	}
 	return "list", page{Title: "Changes", Here: "changes", Body: v}, err
 }
@@ -226,7 +197,7 @@ func costWords(c engine.MeasuredChange) (spent string, sentence markup) {
 
 // actionsPage returns what the reviews of incidents came to: what is still to be done, and how far
 // the reviews are.
-func (s *site) actionsPage(*http.Request) (string, page, error) {
+func (s *site) actionsPage(r *http.Request) (string, page, error) {
 	v := list{Heading: "Action items"}
 	if s.Reviews == nil {
 		v.Lead = "No postmortems are kept here: name a folder under postmortems: in the configuration."
@@ -247,7 +218,8 @@ func (s *site) actionsPage(*http.Request) (string, page, error) {
 		{"Open items", asNumber},
 		{"File", asText},
 	}}
-	all, now := s.Reviews(), s.Now()
+	only, now := s.narrow(r.URL.Query()), s.Now()
+	all := slices.DeleteFunc(slices.Clone(s.Reviews()), func(r postmortem.Review) bool { return !only.shows(r.Service, r.SLO) })
 	for _, o := range openItems(all, now) {
 		due := text(figures.Day(o.Due))
 		if o.Overdue(now) {
@@ -265,9 +237,10 @@ func (s *site) actionsPage(*http.Request) (string, page, error) {
 		key := map[postmortem.Status]string{postmortem.StatusDraft: "low", postmortem.StatusInReview: "low", postmortem.StatusClosed: "good"}[r.Status]
 		reviews.add(badge(key, string(r.Status)), s.incidentLink(r.Incident, r.Incident), stamp(r.Resolved), text(cmp.Or(r.Class, figures.Unknown)), text(figures.Count(open)), text(r.File))
 	}
+	v.Filter = &filter{Fields: only.fields(), Count: figures.Plural(len(items.Rows), "item") + " to be done, overdue ones first"}
 	v.Parts = []part{
-		{Words: figures.Plural(len(items.Rows), "item") + " to be done, overdue ones first.", Table: items, Empty: "Nothing is open."},
-		{Heading: "Postmortems", ID: "postmortems", Table: reviews, Empty: "None was written yet."},
+		{Table: items, Empty: only.empty("Nothing is open. What the section “Action items” of a postmortem has unticked stands here.")},
+		{Heading: "Postmortems", ID: "postmortems", Table: reviews, Empty: only.empty("None was written yet. The page of an incident has a draft; what is put into the folder of postmortems: stands here.")},
 	}
 	return "list", page{Title: v.Heading, Here: "actions", Body: v}, nil
 }
@@ -307,8 +280,11 @@ const shownActs = 200
 // auditPage returns what people did.
 func (s *site) auditPage(r *http.Request) (string, page, error) {
 	q := r.URL.Query()
-	f := store.ActFilter{Kind: alerting.ActKind(q.Get("kind")), Service: q.Get("service"), Incident: q.Get("incident"), Limit: shownActs, Damaged: true}
+	only := s.narrow(q)
+	f := store.ActFilter{Kind: alerting.ActKind(q.Get("kind")), Incident: q.Get("incident"), Limit: only.most(shownActs), Damaged: true}
 	found, err := s.Archive.Acts(r.Context(), f)
+	found = slices.DeleteFunc(found, func(a api.Act) bool { return !only.showsAct(a) })
+	found = found[:min(len(found), shownActs)]
 	t := table{Label: "Acts", Head: []column{
 		{"When", asText}, {"Who", asText}, {"What", asName}, {"About", asWhole}, {"Saying", asWhole},
 	}}
@@ -340,10 +316,8 @@ func (s *site) auditPage(r *http.Request) (string, page, error) {
 	}
 	v := list{
 		Heading: "Audit log", Lead: "What people did, and every new configuration. Nothing is ever taken out of it; what was taken back stands here, too.",
-		Filter: &filter{Fields: []field{
-			{"kind", "Kind", q.Get("kind"), actKinds}, {"service", "Service", f.Service, s.services()},
-		}, Count: figures.Plural(len(found), "act") + ", newest first"},
-		Parts: []part{{Table: t, Empty: "Nothing."}},
+		Filter: &filter{Fields: only.fields(field{"kind", "Kind", q.Get("kind"), actKinds}), Count: figures.Plural(len(found), "act") + ", newest first"},
+		Parts:  []part{{Table: t, Empty: only.empty("Nobody has done anything yet. What people do in Slack, on these pages, by the API or on the command line stands here.")}},
 	}
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, err
 }

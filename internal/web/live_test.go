@@ -170,7 +170,7 @@ func TestPagesWithoutAScriptAreRefreshed(t *testing.T) {
 	s := newShop(t)
 	h, paths := s.handler(), s.pagePaths(t)
 	for name, want := range map[string][2]bool{
-		"slo": {true, true}, "service": {true, true}, "reports": {true, true}, "status": {true, true}, "overview": {true, false}, "incidents": {true, false}, "report": {false, false},
+		"slo": {true, true}, "service": {true, true}, "reports": {true, false}, "status": {true, true}, "overview": {true, false}, "incidents": {true, false}, "report": {false, false},
 	} {
 		body := get(h, paths[name]).Body.String()
 		if got := [2]bool{ours.MatchString(body), strings.Contains(body, `<noscript><meta http-equiv="refresh"`)}; got != want {

@@ -164,16 +164,13 @@ type budgetList struct{ *site }
 func (s budgetList) overview(ctx context.Context, all []engine.Budget, q url.Values) overview {
 	o := overview{Total: len(all)}
 	seen, now := s.Source.Snapshot(), s.Now()
-	services, teams, tiers, marks, states := []string{}, []string{}, []string{}, []string{}, map[string]int{}
+	only, tiers, states := s.narrow(q), []string{}, map[string]int{}
 	gates := map[string][]alerting.Verdict{}
 	var found []ranked
 	for n := range all {
 		b := &all[n]
 		r := rank(seen, b, now)
-		services, teams, tiers = append(services, b.ID.Service()), append(teams, b.Spec.Owner), append(tiers, b.Spec.Tier)
-		for _, l := range b.ID.Labels() {
-			marks = append(marks, l.Name+"="+l.Value)
-		}
+		tiers = append(tiers, b.Spec.Tier)
 		of := r.states()
 		for _, state := range of {
 			states[state]++
@@ -181,7 +178,7 @@ func (s budgetList) overview(ctx context.Context, all []engine.Budget, q url.Val
 		if hasGate(r.gate) {
 			gates[b.ID.Service()] = append(gates[b.ID.Service()], r.gate)
 		}
-		if r.passes(q, of) {
+		if only.shows("", b.ID) && r.passes(q, of) {
 			found = append(found, r)
 		}
 	}
@@ -201,15 +198,10 @@ func (s budgetList) overview(ctx context.Context, all []engine.Budget, q url.Val
 		o.More = s.addressWith(q, "all", "1")
 	}
 	o.Groups = groupsOf(found, gates, by == nil, s.sparks(ctx, found))
-	o.Filter = &filter{Fields: []field{
-		{"q", "Find", q.Get("q"), nil},
-		{"service", "Service", q.Get("service"), choices(services)},
-		{"team", "Team", q.Get("team"), choices(teams)},
-		{"label", "Label", q.Get("label"), choices(marks)},
-		{"tier", "Tier", q.Get("tier"), choices(tiers)},
-		{"state", "State", q.Get("state"), stateOptions(states)},
-	}, Sort: q.Get("sort"), Count: figures.Count(o.Found) + " of " + figures.Plural(o.Total, "budget") + ", " + order}
-	o.Filter.Fields = slices.DeleteFunc(o.Filter.Fields, func(f field) bool { return f.Name != "q" && len(f.Options) == 0 })
+	o.Filter = &filter{Fields: slices.Insert(only.fields(
+		field{"tier", "Tier", q.Get("tier"), choices(tiers)},
+		field{"state", "State", q.Get("state"), stateOptions(states)},
+	), 0, field{"q", "Find", q.Get("q"), nil}), Sort: q.Get("sort"), Count: figures.Count(o.Found) + " of " + figures.Plural(o.Total, "budget") + ", " + order}
 	return o
 }
 
@@ -337,12 +329,11 @@ const gatePrefix = "gate-"
 // hasGate reports whether there is a policy that says something of a budget.
 func hasGate(v alerting.Verdict) bool { return v.Gate != "" && !v.NoPolicy() }
 
-// passes reports whether the filter lets the budget, which is in these states, through.
+// passes reports whether the rest of the filter lets the budget, which is in these states, through.
 func (r *ranked) passes(q url.Values, states []string) bool {
 	b, state, words := r.budget, q.Get("state"), strings.ToLower(q.Get("q"))
-	return is(q.Get("service"), b.ID.Service()) && is(q.Get("team"), b.Spec.Owner) && is(q.Get("tier"), b.Spec.Tier) &&
+	return is(q.Get("tier"), b.Spec.Tier) &&
 		(state == "" || slices.Contains(states, state) || slices.Contains(states, gatePrefix+state)) &&
-		(q.Get("label") == "" || hasLabel(b.ID, q.Get("label"))) &&
 		(words == "" || strings.Contains(strings.ToLower(string(b.ID)+" "+b.Spec.Owner+" "+b.Spec.Description), words))
 }
 

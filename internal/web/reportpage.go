@@ -2,16 +2,17 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
 )
@@ -86,15 +87,12 @@ func (s *site) reportHTML(r store.Report, links func(string) string) template.HT
 	})
 }
 
-// incidentName is how the ID of an incident ends.
-var incidentName = regexp.MustCompile(`/[a-z_]+/[0-9]+(?:-[0-9]+)?$`)
-
 // named finds the page of an SLO or an incident that a document names; the pages are below an
 // address.
 func (s *site) named(address string) func(string) string {
 	seen := s.Source.Snapshot()
 	return func(name string) string {
-		id := slo.ID(incidentName.ReplaceAllString(name, ""))
+		id := cmp.Or(alerting.SLOOf(name), slo.ID(name))
 		switch {
 		case len(seen.BudgetsOf(id.Base())) == 0:
 			return ""

@@ -148,20 +148,6 @@ func TestChangesAreListed(t *testing.T) {
 	}
 }
 
-// TestIncidentsAreFoundByHowTheirNamesEnd: also those that opened in a minute that has happened
-// twice.
-func TestIncidentsAreFoundByHowTheirNamesEnd(t *testing.T) {
-	for name, slo := range map[string]string{
-		"checkout/availability/page/1764500000":      "checkout/availability",
-		"checkout/availability/no_data/1764500000-2": "checkout/availability",
-		"checkout/availability":                      "checkout/availability",
-	} {
-		if got := incidentName.ReplaceAllString(name, ""); got != slo {
-			t.Errorf("%s is of %s", name, got)
-		}
-	}
-}
-
 // Where messages and lists of postmortems lead there is a page: of an incident's postmortem by
 // itself, and of a postmortem whose incident slowburn has not seen.
 func TestPostmortemsHavePages(t *testing.T) {
