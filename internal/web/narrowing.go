@@ -94,7 +94,7 @@ func (s *server) teamOf(service string, id slo.ID) string {
 	return ""
 }
 
-// empty is what a list without rows says: what would stand there, or that the filter hides it.
+// empty returns what a list without rows says: what would stand there, or that the filter hides it.
 func (n narrowing) empty(words string) string {
 	if n.service+n.team+n.label == "" {
 		return words
