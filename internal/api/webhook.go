@@ -9,7 +9,7 @@ type Message struct {
 	Type      string    `json:"type"`      // incident.opened, …
 	Timestamp time.Time `json:"timestamp"` // when it happened
 	Summary   string    `json:"summary"`   // one sentence for people
-	Severity  string    `json:"severity"`  // page, ticket or notice
+	Severity  string    `json:"severity"`  // page, ticket or notice: how loud it is now, the loudest it ever was once it is over
 	Reason    string    `json:"reason"`
 
 	SLO            MessageSLO        `json:"slo"`

@@ -37,7 +37,7 @@ func (f Headline) Within(room int) string {
 	case !f.Headlined():
 		return string(f.Event.SLO) + " " + f.Predicate()
 	case !f.Incident.Open:
-		return Was(f.Incident, f.Spec)
+		return was(f.Incident, f.Spec)
 	case f.Stopped():
 		return ErrorsStopped + " " + f.stops() + ": " + f.Spec.SLI.Noun() + " on " + Place(f.Event.SLO)
 	}
@@ -201,9 +201,9 @@ func Place(id slo.ID) string {
 	return name
 }
 
-// Was says in one sentence without its full stop what an incident that is over was: "payments on
+// was says in one sentence without its full stop what an incident that is over was: "payments on
 // checkout /pay failed for 20 min, 13,893 of them (34.8 % of the budget)".
-func Was(i alerting.Incident, spec *slo.Spec) string {
+func was(i alerting.Incident, spec *slo.Spec) string {
 	s := spec.SLI.Noun() + " on " + Place(i.SLO) + " " + spec.SLI.Fails(true) + " for " + figures.Duration(i.Duration())
 	if i.Last.Burn == nil {
 		return s

@@ -4,6 +4,10 @@
 // same wherever it is read. What was found out about it (label values, changes, traces) is worded
 // by package ranking, beside the values.
 //
+// So it is with what is said of a budget ([Exhaustion]), of the error-budget policy ([GateReason],
+// [Clearing]) and of an experiment ([Stops]): the core decides, and hands over values such as
+// alerting.Ground. A new reason is a value there and a line here.
+//
 // They are read at three in the morning by somebody who was asleep a minute ago: the state comes
 // first, then one thought per sentence, then the figures.
 package sentences

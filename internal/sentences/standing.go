@@ -10,8 +10,8 @@ import (
 // gap is what an alert about missing data is called.
 const gap = "gap in the data"
 
-// TierOf returns what kind of alert an incident is now: a page, a ticket or a gap in the data.
-func TierOf(i alerting.Incident) string {
+// tierOf returns what kind of alert an incident is now: a page, a ticket or a gap in the data.
+func tierOf(i alerting.Incident) string {
 	if i.Rule == alerting.RuleNoData {
 		return gap
 	}
@@ -28,7 +28,7 @@ func Standing(i alerting.Incident) Text {
 	case alerting.RuleDeclared:
 		verb = ", declared, since "
 	}
-	return say(TierOf(i)+verb, moment(i.Onset))
+	return say(tierOf(i)+verb, moment(i.Onset))
 }
 
 // NoBudgets says why nothing is shown just after the first start.

@@ -107,7 +107,7 @@ var families = []family{
 	}},
 }
 
-// isOpen reports whether an incident of a severity is open.
+// isOpen reports whether an incident is open that was as loud as this at most so far.
 func isOpen(b *engine.Budget, sev alerting.Severity) bool {
 	return slices.ContainsFunc(b.Open, func(i alerting.Incident) bool { return i.Severity == sev })
 }
