@@ -28,7 +28,7 @@ func textProbes() []probe {
 		{door: "text", name: "no line of the audit log is forged", inputs: []int{29}, try: forgedLine},
 		{door: "text", name: "the register is inert for commas, semicolons and tabs", try: inertRegister},
 		{door: "text", name: "webhooks get JSON, one header each, and no secret", try: hooks},
-		{door: "text", name: "no address in an SLO, a change or an act is asked", try: lures},
+		{door: "text", name: "no address in an SLO or a change is asked", try: lures},
 		{door: "text", name: "labels of metrics are quoted in what Prometheus is asked", inputs: []int{35, 36, 37, 39, 45}, try: labelsQuoted},
 		{door: "text", name: "the log holds one line an event", inputs: []int{30}, try: logLines},
 	}
