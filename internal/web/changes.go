@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +24,8 @@ func (s *jsonAPI) apiChanges(r *http.Request) (any, error) {
 		return nil, p.err
 	}
 	all := []api.Change{}
-	for _, c := range s.Source.Snapshot().Changes(p.q.Get("service"), from, to, s.Now()) {
-		if kind := p.q.Get("kind"); len(all) < limit && (kind == "" || kind == c.Change.Kind) {
+	for _, c := range s.narrow(p.q).changes(from, to) {
+		if len(all) < limit && is(p.q.Get("kind"), c.Change.Kind) {
 			all = append(all, toChange(c))
 		}
 	}
@@ -49,18 +50,25 @@ const defaultDelivery = 28 * slo.Day
 func (s *jsonAPI) apiDelivery(r *http.Request) (any, error) {
 	p := params{q: r.URL.Query()}
 	to := p.time("to", s.Now())
-	from, service := p.time("from", to.Add(-defaultDelivery)), p.q.Get("service")
+	from, only := p.time("from", to.Add(-defaultDelivery)), s.narrow(p.q)
 	if p.err != nil {
 		return nil, p.err
 	}
-	changes := s.Source.Snapshot().Changes(service, from, to.Add(alerting.ChangeWindow), s.Now())
-	d, err := s.deliver(r.Context(), service, changes, from, to)
+	d, err := only.deliver(r.Context(), only.changes(from, to.Add(alerting.ChangeWindow)), from, to)
 	return api.DeliveryOf(d).WithOldNames(), err
 }
 
-// deliver computes the figures about delivering changes.
-func (s *server) deliver(ctx context.Context, service string, changes []engine.MeasuredChange, from, to time.Time) (alerting.Delivery, error) {
-	incidents, err := s.Archive.Incidents(ctx, store.IncidentFilter{Service: service, From: from, To: to, Limit: maxIncidents})
+// changes returns the changes of a time that a list shows, the newest first.
+func (n narrowing) changes(from, to time.Time) []engine.MeasuredChange {
+	found := n.Source.Snapshot().Changes(n.service, from, to, n.Now())
+	return slices.DeleteFunc(found, func(c engine.MeasuredChange) bool { return !n.showsAct(c.Act) })
+}
+
+// deliver computes the figures about delivering the changes that a list shows, with the incidents
+// of the same services, teams and labels.
+func (n narrowing) deliver(ctx context.Context, changes []engine.MeasuredChange, from, to time.Time) (alerting.Delivery, error) {
+	incidents, err := n.Archive.Incidents(ctx, store.IncidentFilter{Service: n.service, From: from, To: to, Limit: maxIncidents})
+	incidents = slices.DeleteFunc(incidents, func(i alerting.Incident) bool { return !n.shows("", i.SLO) })
 	var acts []alerting.Act
 	for _, c := range changes {
 		acts = append(acts, c.Act)

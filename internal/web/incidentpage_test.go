@@ -122,6 +122,23 @@ func TestTheChartOfAnIncident(t *testing.T) {
 	}
 }
 
+// What is to be done goes where it belongs when an incident ends, also on a page that is open: both
+// places are there, one of them without a form.
+func TestTheBarGoesWhenTheIncidentIsOver(t *testing.T) {
+	s := newShop(t)
+	s.options.Do = nothing
+	s.options.Tokens = tokens("secret")
+	h, paths := s.handler(), s.pagePaths(t)
+	for page, want := range map[string][2]bool{"incident-open": {true, false}, "incident": {false, true}} {
+		body := get(h, paths[page]).Body.String()
+		bar, _, _ := strings.Cut(body[strings.Index(body, `<div id="do" data-live>`):], "</div>\n<div id=\"found\"")
+		note := body[strings.Index(body, `<div id="note" data-live>`):]
+		if got := [2]bool{strings.Contains(bar, "<form"), strings.Contains(note, "<form")}; got != want {
+			t.Errorf("%s has a bar and a form for notes: %v, want %v", page, got, want)
+		}
+	}
+}
+
 // A service, a team and a label narrow every list, as they do the overview.
 func TestEveryListIsNarrowedByTeamAndLabel(t *testing.T) {
 	s := newShop(t)
@@ -153,21 +170,27 @@ func TestEveryListIsNarrowedByTeamAndLabel(t *testing.T) {
 		}
 	}
 	h := s.handler()
+	const hidden = "There is nothing that matches the filter."
 	for _, c := range []struct {
 		page   string
 		labels bool // some of what it lists is about a label, and some is not
-	}{{"/incidents", true}, {"/changes", false}, {"/actions", false}, {"/audit", false}} {
+	}{{"/incidents", true}, {"/changes", false}, {"/actions", false}, {"/audit", false}, {"/", true}} {
 		count := func(query string) int {
-			return strings.Count(get(h, c.page+"?"+query).Body.String(), `class="c-name whole"`)
+			body := get(h, c.page+"?"+query).Body.String()
+			return strings.Count(body, `class="c-name whole"`) + strings.Count(body, `<th class="nm"`)
 		}
 		all, payments, discovery, some := count(""), count("team=payments"), count("team=discovery"), count("label=route")
 		if payments == 0 || payments+discovery != all || count("service=checkout") != payments || some > payments || c.labels && (some == 0 || some == payments) || count("team=nobody")+count("label=zone") != 0 {
 			t.Errorf("%s: %d rows, %d of one team, %d of the other, %d with a label", c.page, all, payments, discovery, some)
 		}
-		body := get(h, c.page+"?team=nobody").Body.String()
-		for _, want := range []string{`<select name="service">`, `<select name="team">`, `<select name="label">`, "There is nothing that matches the filter."} {
+	}
+	for page, empty := range map[string]string{
+		"/incidents": hidden, "/changes": hidden, "/actions": hidden, "/audit": hidden, "/approvals": hidden, "/": "0 of 7 budgets",
+	} {
+		body := get(h, page+"?team=nobody").Body.String()
+		for _, want := range []string{`<select name="service">`, `<select name="team">`, `<select name="label">`, empty} {
 			if !strings.Contains(body, want) {
-				t.Errorf("%s has no %q", c.page, want)
+				t.Errorf("%s has no %q", page, want)
 			}
 		}
 	}

@@ -93,13 +93,12 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 	q, now := r.URL.Query(), s.Now()
 	only, kind := s.narrow(q), q.Get("kind")
 	from := now.Add(-defaultDelivery)
-	found := s.Source.Snapshot().Changes(only.service, from, time.Time{}, now)
-	found = slices.DeleteFunc(found, func(c engine.MeasuredChange) bool { return !only.shows(c.Service, c.SLO) })
+	found := only.changes(from, time.Time{})
 	var kinds []string
 	for _, c := range found {
 		kinds = append(kinds, c.Change.Kind)
 	}
-	facts, err := s.delivery(r, only.service, found, from, now)
+	facts, err := delivery(r.Context(), only, found, from, now)
 	shown := slices.DeleteFunc(slices.Clone(found), func(c engine.MeasuredChange) bool { return !is(kind, c.Change.Kind) })
 	v := list{
 		Heading: "Changes", Facts: facts,
@@ -115,8 +114,8 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 
 // delivery returns the figures about delivering changes, as far as the changes that were recorded
 // tell them.
-func (s *site) delivery(r *http.Request, service string, changes []engine.MeasuredChange, from, to time.Time) ([]fact, error) {
-	d, err := s.deliver(r.Context(), service, changes, from, to)
+func delivery(ctx context.Context, only narrowing, changes []engine.MeasuredChange, from, to time.Time) ([]fact, error) {
+	d, err := only.deliver(ctx, changes, from, to)
 	if err != nil || len(changes) == 0 {
 		return nil, err
 	}

@@ -29,6 +29,9 @@
     }
   };
 
+  // Whether somebody has typed something that is not sent yet.
+  const typed = (node) => node.nodeType === 1 && [...node.querySelectorAll("input")].some((field) => field.value !== field.defaultValue);
+
   const children = (old, now) => {
     const rest = new Set(old.childNodes);
     let place = old.firstChild;
@@ -43,7 +46,7 @@
       else old.insertBefore(same, place);
       change(same, next);
     }
-    for (const gone of rest) gone.remove();
+    for (const gone of rest) if (!typed(gone)) gone.remove();
   };
 
   const change = (old, now) => {
