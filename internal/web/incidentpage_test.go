@@ -184,6 +184,11 @@ func TestEveryListIsNarrowedByTeamAndLabel(t *testing.T) {
 			t.Errorf("%s: %d rows, %d of one team, %d of the other, %d with a label", c.page, all, payments, discovery, some)
 		}
 	}
+	for query, want := range map[string]string{"": `"deploys":2`, "team=payments": `"deploys":1`, "label=route": `"deploys":1`, "team=nobody": `"deploys":0`} {
+		if got := get(h, "/api/v1/delivery?"+query).Body.String(); !strings.Contains(got, want) {
+			t.Errorf("deliveries of %q are %s, want %s", query, got, want)
+		}
+	}
 	for page, empty := range map[string]string{
 		"/incidents": hidden, "/changes": hidden, "/actions": hidden, "/audit": hidden, "/approvals": hidden, "/": "0 of 7 budgets",
 	} {
