@@ -105,6 +105,16 @@ func shopPages(t *testing.T) map[string]string {
 	return pages
 }
 
+// outsideTheBar finds what can be seen of the bar of an incident and is not in it, or not on the
+// first screen.
+const outsideTheBar = `[...document.querySelectorAll("form.bar")].flatMap(bar => {
+	const edge = bar.getBoundingClientRect();
+	return [...bar.querySelectorAll("button, input, summary, .who")].filter(node => {
+		const r = node.getBoundingClientRect();
+		return node.checkVisibility() && (r.top < edge.top - 1 || r.bottom > edge.bottom + 1 || r.bottom > innerHeight);
+	}).map(node => node.outerHTML.slice(0, 100));
+})`
+
 // look loads a page at a width and in a colour scheme.
 func look(ctx context.Context, t *testing.T, address, name string, width int64, scheme string) {
 	t.Helper()
@@ -118,6 +128,11 @@ func look(ctx context.Context, t *testing.T, address, name string, width int64, 
 	if wide > width {
 		t.Errorf("%s at %d px is %d px wide", name, width, wide)
 	}
+	outside, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](outsideTheBar))
+	must(t, err)
+	for _, o := range outside {
+		t.Errorf("%s at %d px: what is to be done is not on the first screen, or outside of its bar: %s", name, width, o)
+	}
 	accessible(ctx, t, name)
 	if dir := os.Getenv("SLOWBURN_SCREENSHOTS"); dir != "" {
 		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
@@ -127,7 +142,7 @@ func look(ctx context.Context, t *testing.T, address, name string, width int64, 
 }
 
 // accessible runs the axe rules on the page that is shown, if SLOWBURN_AXE names the script. What
-// hinders people, which axe calls serious or critical, fails the test.
+// they find, of any level, fails the test.
 func accessible(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	path := os.Getenv("SLOWBURN_AXE")
@@ -140,7 +155,7 @@ func accessible(ctx context.Context, t *testing.T, name string) {
 	script, err := os.ReadFile(path)
 	must(t, err)
 	findings, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](string(script)+`;
-		axe.run().then(r => r.violations.filter(v => v.impact == "serious" || v.impact == "critical")
+		axe.run().then(r => r.violations
 			.flatMap(v => v.nodes.map(n => v.id + ": " + v.help + " " + n.html.slice(0, 200))))`, chromedp.EvalAwaitPromise))
 	must(t, err)
 	for _, f := range findings {

@@ -299,7 +299,7 @@ func TestServeTheShop(t *testing.T) {
 	s := newShop(t)
 	policy := alerting.DefaultPolicy()
 	must(t, s.source.Reload(t.Context(), engine.Terms{Set: s.source.Snapshot().Set, Policy: &policy}, now)) // with gates
-	s.options.Do = nothing                                                                                  // and forms
+	s.options.Do, s.options.Tokens = nothing, tokens("secret")                                              // and forms
 	srv := httptest.NewServer(s.handler())
 	defer srv.Close()
 	pages := s.pagePaths(t)
