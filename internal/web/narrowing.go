@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/slowburn-sre/slowburn/alerting"
+	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -65,8 +66,12 @@ func (n narrowing) most(shown int) int {
 // fields returns the fields of a filter, as far as there is something to choose: these, and then
 // those of the list.
 func (n narrowing) fields(more ...field) []field {
+	return n.fieldsOf(n.Source.Snapshot().Budgets, more...)
+}
+
+// fieldsOf does what [narrowing.fields] does, for a list that is of some budgets only.
+func (n narrowing) fieldsOf(all []engine.Budget, more ...field) []field {
 	var services, teams, labels []string
-	all := n.Source.Snapshot().Budgets
 	for i := range all {
 		b := &all[i]
 		services, teams = append(services, b.ID.Service()), append(teams, b.Spec.Owner)

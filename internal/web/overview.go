@@ -198,7 +198,7 @@ func (s budgetList) overview(ctx context.Context, all []engine.Budget, q url.Val
 		o.More = s.addressWith(q, "all", "1")
 	}
 	o.Groups = groupsOf(found, gates, by == nil, s.sparks(ctx, found))
-	o.Filter = &filter{Fields: slices.Insert(only.fields(
+	o.Filter = &filter{Fields: slices.Insert(only.fieldsOf(all,
 		field{"tier", "Tier", q.Get("tier"), choices(tiers)},
 		field{"state", "State", q.Get("state"), stateOptions(states)},
 	), 0, field{"q", "Find", q.Get("q"), nil}), Sort: q.Get("sort"), Count: figures.Count(o.Found) + " of " + figures.Plural(o.Total, "budget") + ", " + order}
