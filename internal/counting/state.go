@@ -388,14 +388,17 @@ func (t *Trouble) Add(o *Trouble) {
 func (s *State) Troubles() map[int32]*Trouble { return s.troubles }
 
 // AddTrouble adds what was wrong with an account before the state was made.
-func (s *State) AddTrouble(account int32, t *Trouble) {
+func (s *State) AddTrouble(account int32, t *Trouble) { s.troubleOf(account).Add(t) }
+
+// troubleOf returns what was wrong with an account so far, to add to it.
+func (s *State) troubleOf(account int32) *Trouble {
 	if s.troubles == nil {
 		s.troubles = map[int32]*Trouble{}
 	}
 	if s.troubles[account] == nil {
 		s.troubles[account] = &Trouble{}
 	}
-	s.troubles[account].Add(t)
+	return s.troubles[account]
 }
 
 // ForgetTroubles begins to count faults anew.

@@ -85,14 +85,7 @@ func (v view) trouble(account int32, f Fault, series int32) { v.blameFor(account
 
 // blameFor notes so many faults of one kind.
 func (v view) blameFor(account int32, f Fault, series int32, n int) {
-	if v.troubles == nil {
-		v.troubles = map[int32]*Trouble{}
-	}
-	t := v.troubles[account]
-	if t == nil {
-		t = &Trouble{}
-		v.troubles[account] = t
-	}
+	t := v.troubleOf(account)
 	t.N[f] += n
 	if series < 0 || len(t.Names[f]) == maxNames {
 		return
