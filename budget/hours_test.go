@@ -198,3 +198,20 @@ func TestMeansOfHoursAreThoseOfTheirSums(t *testing.T) {
 		}
 	})
 }
+
+// TestWholeDaysAreAddedUpByTheDay: of a window of whole days no hour is read, so its sum is right
+// also where the hours cannot be.
+func TestWholeDaysAreAddedUpByTheDay(t *testing.T) {
+	l := &Ledger{}
+	for m := Minute(0); m < 30*24*60; m++ {
+		l.Put(m, Count(int64(m%7)*Unit, 100*Unit))
+	}
+	from, to := Minute(24*60), Minute(29*24*60)
+	want := l.Sum(from, to)
+	for n := range l.hours.days {
+		l.hours.days[n].packed = ""
+	}
+	if diff := cmp.Diff(want, l.Sum(from, to)); diff != "" || want.Known != 28*24*60 {
+		t.Error(want.Known, diff)
+	}
+}

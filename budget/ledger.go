@@ -322,7 +322,7 @@ func (l *Ledger) gross(from, to Minute) Sum {
 	if from >= to || l.Empty() {
 		return Sum{}
 	}
-	fh, th := from.Hour(), (to - 1).Hour()
+	fh, th := from.Hour(), to.Hour()
 	if fh == th {
 		return l.part(fh, from, to)
 	}
@@ -333,7 +333,11 @@ func (l *Ledger) gross(from, to Minute) Sum {
 	if before := Minute(fh * 60); from > before && l.fineAt(fh) {
 		sum = sum.minus(l.part(fh, before, from))
 	}
-	return sum.Plus(l.hours.sum(next, th)).Plus(l.part(th, Minute(th*60), to))
+	sum = sum.Plus(l.hours.sum(next, th))
+	if end := Minute(th * 60); to > end {
+		sum = sum.Plus(l.part(th, end, to))
+	}
+	return sum
 }
 
 // part adds up the minutes [from, to) of hour h. Most windows end with the ledger, so the minutes

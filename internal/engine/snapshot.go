@@ -318,8 +318,9 @@ func (s *Snapshot) BurnDown(id slo.ID, from, to time.Time, step time.Duration) (
 	n := max(budget.Minutes(step), 1)
 	var all []budget.Status
 	s.readOne(b, func(l *budget.Ledger) {
+		begin := l.Begin()
 		for m := budget.MinuteOf(from); m <= min(budget.MinuteOf(to), b.state.Through); m += n {
-			if m > l.Begin() {
+			if m > begin {
 				all = append(all, budget.StatusAt(l, b.Spec.Objective, b.Spec.Window(), m))
 			}
 		}

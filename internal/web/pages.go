@@ -27,7 +27,6 @@ type site struct {
 	pages   *pages
 	signals signalCache
 	powers  powerCache
-	left    leftCache
 }
 
 // pages are the templates, and how Markdown becomes HTML.
@@ -39,7 +38,7 @@ type pages struct {
 // newPages parses the templates. Every link begins with the prefix.
 func newPages(prefix string) *pages {
 	funcs := template.FuncMap{
-		"navigation": func() any { return navigation }, "at": func(path string) string { return prefix + path }, "stamp": stamp, "duration": figures.Duration,
+		"navigation": func() any { return navigation }, "at": func(path string) string { return prefix + path }, "stamp": stamp, "duration": figures.Duration, "count": figures.Count,
 		"slo": func(id slo.ID) string { return prefix + budgetPath(id) }, "incident": func(id string) string { return prefix + incidentPath(id) },
 		"service": func(name string) string { return prefix + servicePath(name) }, "figure": figureOf, "badge": badge, "gateBadge": gateBadge, "gateLine": gateLine, "icon": icon, "dress": links{prefix}.linked,
 		"allows": sentences.Allows, "reason": sentences.GateReason, "clearing": sentences.Clearing, "clears": func() string { return sentences.Clears }, "permitted": func(a *alerting.Act) sentences.Text { return sentences.Permitted(*a) },

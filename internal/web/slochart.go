@@ -73,7 +73,7 @@ func (s budgetCharts) over(b engine.Budget, found []alerting.Incident, span time
 			onsets = append(onsets, i.Onset)
 		}
 	}
-	return all, s.left.of(s.Source.Snapshot(), &b, onsets)
+	return all, leftSpark(s.Source.Snapshot(), &b, onsets)
 }
 
 // shownMarks is how many changes a chart marks: the newest.

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
@@ -31,7 +29,7 @@ func (s budgetList) sparks(ctx context.Context, found []ranked) map[slo.ID]templ
 		}
 	}
 	for _, r := range found {
-		all[r.budget.ID] = s.left.of(seen, r.budget, marks[r.budget.ID])
+		all[r.budget.ID] = leftSpark(seen, r.budget, marks[r.budget.ID])
 	}
 	return all
 }
@@ -39,48 +37,16 @@ func (s budgetList) sparks(ctx context.Context, found []ranked) map[slo.ID]templ
 // sparkSpan is what the small charts of the list of budgets show.
 const sparkSpan = 28 * slo.Day
 
-// leftCache keeps what was left of each budget until its newest hour is over: the hours before
-// change by late minutes and corrections alone.
-type leftCache struct {
-	mu   sync.Mutex
-	kept map[slo.ID]leftOver
-}
-
-// leftOver is what was left of one budget, as of a time.
-type leftOver struct {
-	at     time.Time
-	points []point
-}
-
-// of draws one.
-func (c *leftCache) of(seen *engine.Snapshot, b *engine.Budget, incidents []time.Time) template.HTML {
-	c.mu.Lock()
-	kept, ok := c.kept[b.ID]
-	c.mu.Unlock()
-	if hour := b.AsOf.Truncate(time.Hour); !ok || !kept.at.Equal(hour) {
-		from := later(hour.Add(-sparkSpan), b.Since)
-		step := whole(sparkSpan/56, time.Hour)
-		kept = leftOver{at: hour}
-		statuses, _ := seen.BurnDown(b.ID, from.Add(step), hour, step)
-		for _, st := range statuses {
-			kept.points = append(kept.points, point{st.At, st.Remaining(), st.Sum.Total > 0 && st.Sized})
-		}
-		c.mu.Lock()
-		if c.kept == nil || len(c.kept) >= maxSparks {
-			c.kept = map[slo.ID]leftOver{}
-		}
-		c.kept[b.ID] = kept
-		c.mu.Unlock()
-	}
-	points := kept.points
-	if now := b.Windows[0]; now.Sum.Total > 0 && now.Sized {
-		points = append(slices.Clone(points), point{now.At, now.Remaining(), true})
+// leftSpark draws what was left of a budget at each midnight of four weeks, and is now. Whole days
+// are what a ledger adds up fastest, so a page of many budgets keeps nothing for the next one.
+func leftSpark(seen *engine.Snapshot, b *engine.Budget, incidents []time.Time) template.HTML {
+	var points []point
+	statuses, _ := seen.BurnDown(b.ID, later(b.AsOf.Add(-sparkSpan), b.Since).Truncate(slo.Day).Add(slo.Day), b.AsOf, slo.Day)
+	for _, st := range append(statuses, b.Windows[0]) {
+		points = append(points, point{st.At, st.Remaining(), st.Sum.Total > 0 && st.Sized})
 	}
 	return sparkOf(points, b.AsOf.Add(-sparkSpan), b.AsOf, incidents)
 }
-
-// maxSparks bounds the cache: more budgets than slowburn is made for.
-const maxSparks = 20_000
 
 // sparkOf draws shares, 1 at the top, in a strip: as much of it as is known, a dashed line where
 // nothing is left if it went below that, and a tick under each incident.
