@@ -28,7 +28,7 @@ export CGO_ENABLED := $(if $(RACE),1,0)
 modules := integration integration/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover attack demo pictures fuzz golden integration release image clean
+.PHONY: help build test race lives check format vet lint tidy repository vulns bench quiet stores failover attack demo pictures fuzz golden integration release reproducible image clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -145,17 +145,21 @@ golden: ## rewrite the golden files from what the code does now, and show the di
 integration: ## test against real servers and a browser, as far as they are installed
 	@for dir in $(modules); do $(gorace) $(GO) -C $$dir test $(race) -parallel 12 ./... || exit 1; done
 
-# What is published of a version; PLATFORMS=linux/amd64 makes less. The same commit gives the same bytes.
+# What is published of a version; PLATFORMS=linux/amd64 makes less. The same commit gives the same bytes, so the branch
+# is that of a checkout of a tag, which is none.
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 DIST      ?= dist
 
 release: ## make what is published into dist/: archives, SBOMs, an image as an OCI layout, checksums
 	rm -rf $(DIST)
 	for p in $(PLATFORMS); do \
-		GOOS=$${p%/*} GOARCH=$${p#*/} $(MAKE) --no-print-directory build BIN=bin/release/$$p/slowburn || exit 1; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(MAKE) --no-print-directory build BRANCH=HEAD BIN=bin/release/$$p/slowburn || exit 1; \
 	done
 	$(GO) -C tools build -o ../bin/release/release ./release
 	bin/release/release $(DIST) $(VERSION) $$(git log -1 --format=%ct) $(foreach p,$(PLATFORMS),$(p)=bin/release/$(p))
+
+reproducible: ## build what is released of this commit twice, from the beginning and in two folders, and compare every byte
+	@GO='$(GO)' PLATFORMS='$(PLATFORMS)' tools/reproducible $(MAKE)
 
 image: ## build the container image (needs docker or a work-alike; make release needs neither)
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg BRANCH=$(BRANCH) --build-arg DATE=$(DATE) -t slowburn:$(VERSION) .
