@@ -20,6 +20,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
 	"github.com/slowburn-sre/slowburn/internal/incidents"
+	"github.com/slowburn-sre/slowburn/internal/ranking"
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
@@ -372,7 +373,11 @@ func (s *server) findReport(r *http.Request) (store.Report, error) {
 	name, period := r.PathValue("name"), r.PathValue("period")
 	found, ok, err := s.Archive.Report(r.Context(), name, period)
 	if err == nil && !ok && s.Report != nil {
-		found, ok, err = s.Report(r.Context(), name, period)
+		ok = true
+		found, err = inTurn(s, s.dear, r, func() (found store.Report, err error) {
+			found, ok, err = s.Report(r.Context(), name, period)
+			return found, err
+		})
 	}
 	if err == nil && !ok {
 		err = notFound("There is no report %q for %q.", name, period)
@@ -383,8 +388,13 @@ func (s *server) findReport(r *http.Request) (store.Report, error) {
 func (s *jsonAPI) apiSignals(r *http.Request) (any, error) {
 	name := r.PathValue("service")
 	if s.Signals != nil {
-		if found, ok := s.Signals(r.Context(), name); ok {
+		ok := true
+		found, err := inTurn(s.server, s.asks, r, func() (found ranking.Snapshot, err error) {
+			found, ok = s.Signals(r.Context(), name)
 			return found, nil
+		})
+		if ok {
+			return found, err
 		}
 	}
 	return nil, notFound("There is no service %q.", name)

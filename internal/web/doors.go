@@ -19,6 +19,7 @@ import (
 // door for Slack is open to the internet, and a probe that is turned away restarts the pod.
 const (
 	maxInFlight = 64  // pages and the API
+	maxOfOne    = 32  // of them, those of one asker
 	maxProbes   = 32  // health and readiness
 	maxScrapes  = 4   // metrics
 	maxPresses  = 16  // Slack
@@ -37,15 +38,32 @@ const (
 type door struct {
 	places   chan struct{} // requests that are worked on
 	arriving chan struct{} // requests whose body is on its way
+
+	ofOne int // how many places one asker may have
+	mu    sync.Mutex
+	have  map[string]int // how many each has
 }
 
-func newDoor(places int) *door {
-	return &door{make(chan struct{}, places), make(chan struct{}, maxArriving)}
+func newDoor(places, ofOne int) *door {
+	return &door{places: make(chan struct{}, places), arriving: make(chan struct{}, maxArriving), ofOne: ofOne, have: map[string]int{}}
 }
 
-// enter awaits the body, then takes a place. It has answered if it returns nil; else leave gives
-// the place back.
-func (d *door) enter(w http.ResponseWriter, r *http.Request) (leave func()) {
+// count adds to the places that an asker has, and reports whether they are not too many.
+func (d *door) count(asker string, more int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.have[asker]+more > d.ofOne {
+		return false
+	}
+	if d.have[asker] += more; d.have[asker] == 0 {
+		delete(d.have, asker)
+	}
+	return true
+}
+
+// enter awaits the body, then takes a place for an asker. It has answered if it returns nil; else
+// leave gives the place back.
+func (d *door) enter(w http.ResponseWriter, r *http.Request, asker string) (leave func()) {
 	if hasBody(r) {
 		if !take(d.arriving) {
 			turnAway(w)
@@ -59,11 +77,17 @@ func (d *door) enter(w http.ResponseWriter, r *http.Request) (leave func()) {
 			return nil
 		}
 	}
+	if !d.count(asker, 1) {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "Too many of your requests are being answered at once.", http.StatusTooManyRequests)
+		return nil
+	}
 	if !take(d.places) {
+		d.count(asker, -1)
 		turnAway(w)
 		return nil
 	}
-	return func() { <-d.places }
+	return func() { <-d.places; d.count(asker, -1) }
 }
 
 func hasBody(r *http.Request) bool {
@@ -111,7 +135,10 @@ func arrive(w http.ResponseWriter, r *http.Request) error {
 type doors struct{ pages, probes, scrapes, presses, live *door }
 
 func newDoors() doors {
-	return doors{newDoor(maxInFlight), newDoor(maxProbes), newDoor(maxScrapes), newDoor(maxPresses), newDoor(maxLive)}
+	return doors{
+		newDoor(maxInFlight, maxOfOne), newDoor(maxProbes, maxProbes), newDoor(maxScrapes, maxScrapes),
+		newDoor(maxPresses, maxPresses), newDoor(maxLive, maxLive/2),
+	}
 }
 
 // of returns the door to a path.

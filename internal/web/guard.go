@@ -17,7 +17,7 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 
 // guard returns the handler that every request passes first: headers, the Host check, the doors
 // with their bounds. A handler that panics is logged and answered with 500.
-func guard(next http.Handler, names hosts, prefix string, log *slog.Logger) http.Handler {
+func guard(next http.Handler, names hosts, prefix string, asker func(*http.Request) string, log *slog.Logger) http.Handler {
 	doors := newDoors()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
@@ -25,7 +25,7 @@ func guard(next http.Handler, names hosts, prefix string, log *slog.Logger) http
 			http.Error(w, "This address does not serve the host that was asked for. Behind a proxy, or under a name in DNS, set --web.external-url.", http.StatusMisdirectedRequest)
 			return
 		}
-		leave := doors.of(strings.TrimPrefix(r.URL.Path, prefix)).enter(w, r)
+		leave := doors.of(strings.TrimPrefix(r.URL.Path, prefix)).enter(w, r, asker(r))
 		if leave == nil {
 			return
 		}

@@ -29,7 +29,11 @@ func listen(t testing.TB, address string, headers ...string) *listener {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Set(name, value)
 	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	from := &net.Dialer{}
+	if ip := r.Header.Get("From"); ip != "" {
+		from.LocalAddr = &net.TCPAddr{IP: net.ParseIP(ip)}
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: from.DialContext}}).Do(r)
 	must(t, err)
 	t.Cleanup(func() { _ = resp.Body.Close() })
 	return &listener{resp, bufio.NewScanner(resp.Body)}
@@ -94,24 +98,30 @@ func TestPagesAreToldWhatIsNew(t *testing.T) {
 	}
 }
 
-// Places to listen are bounded by themselves, and come back when somebody goes.
+// Places to listen are bounded by themselves, and come back when somebody goes. Half of them is for
+// one asker.
 func TestListenersAreBounded(t *testing.T) {
 	s := newShopOf(t, nil)
 	address := serve(t, s.handler(), "")
 	var all []*listener
-	for range maxLive {
-		one := listen(t, address)
-		one.next()
-		all = append(all, one)
+	for _, from := range []string{"From: 127.0.0.1", "From: 127.0.0.2"} {
+		for range maxLive / 2 {
+			one := listen(t, address, from)
+			one.next()
+			all = append(all, one)
+		}
+		if one := listen(t, address, from); one.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("one too many of one asker gets %d", one.StatusCode)
+		}
 	}
-	if one := listen(t, address); one.StatusCode != http.StatusServiceUnavailable {
+	if one := listen(t, address, "From: 127.0.0.3"); one.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("one too many gets %d", one.StatusCode)
 	}
 	if got := raw(t, address, "GET /"); got != http.StatusOK {
 		t.Errorf("a page beside them: %d", got)
 	}
 	_ = all[0].Body.Close()
-	for listen(t, address).StatusCode != http.StatusOK {
+	for listen(t, address, "From: 127.0.0.3").StatusCode != http.StatusOK {
 		if t.Context().Err() != nil {
 			t.Fatal("a place never comes back")
 		}

@@ -150,7 +150,19 @@ var alertWords = map[string]string{"page": "page firing", "ticket": "ticket firi
 const shownBudgets = 200
 
 func (s *site) overviewPage(r *http.Request) (string, page, error) {
-	o := budgetList{s}.overview(r.Context(), s.Source.Snapshot().Budgets, r.URL.Query())
+	list := func() (overview, error) {
+		return budgetList{s}.overview(r.Context(), s.Source.Snapshot().Budgets, r.URL.Query()), nil
+	}
+	var o overview
+	var err error
+	if r.URL.Query().Get("all") == "" {
+		o, err = list()
+	} else {
+		o, err = inTurn(s.server, s.dear, r, list)
+	}
+	if err != nil {
+		return "", page{Here: "slos"}, err
+	}
 	o.Banners, o.MoreOpen = openIncidents{s.server}.banners(r.URL.Query())
 	o.Label = "Service level objectives"
 	return "overview", page{Title: o.Heading, Here: "slos", Body: o}, nil

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -15,7 +16,7 @@ import (
 
 // powerPart returns what the alerts of an SLO can catch. To find out means to play outages to them,
 // which takes a second or two, so it is done when somebody asks.
-func (s *site) powerPart(b engine.Budget, asked bool) part {
+func (s *site) powerPart(r *http.Request, b engine.Budget) part {
 	p := part{Heading: "What the alerts can catch", ID: "power"}
 	st := b.Windows[0]
 	if st.Sum.Known == 0 || st.Sum.Total == 0 {
@@ -23,14 +24,16 @@ func (s *site) powerPart(b engine.Budget, asked bool) part {
 		return p
 	}
 	again := s.prefix + budgetPath(b.ID) + joint(budgetPath(b.ID)) + "power=1#power"
-	if !asked {
+	if r.URL.Query().Get("power") == "" {
 		p.More = link(again, "Find out") + text(", by playing outages to the alerts at the present traffic. It takes a few seconds.")
 		return p
 	}
 	rate := float64(st.Sum.Total) / 1000 / float64(st.Sum.Known)
-	found, ok := s.powers.of(b.Spec, rate)
-	if !ok {
-		p.More = link(again, "Ask again") + text(" in a few seconds: the alerts of another SLO are being played to.")
+	found, err := s.powers.of(b.Spec, rate, func(play func() (alerting.Power, error)) (alerting.Power, error) {
+		return inTurn(s.server, s.dear, r, play)
+	})
+	if err != nil {
+		p.Words, p.More = err.Error(), link(again, "Ask again")
 		return p
 	}
 	p.Words = fmt.Sprintf("At %s events a minute, each alert alone, with every event bad from one minute to the next. %s",
@@ -72,10 +75,9 @@ func reachCells(name string, r alerting.Reach) []markup {
 }
 
 // powerCache keeps what was found out for as long as the spec is the same one and its traffic about
-// the same. One is found out at a time, and nobody waits for it: whoever waited would keep a place
-// of the door.
+// the same.
 type powerCache struct {
-	busy  sync.Mutex // held while one is found out
+	play  func(*slo.Spec, float64) alerting.Power
 	mu    sync.Mutex
 	known map[powerKey]alerting.Power
 }
@@ -89,26 +91,35 @@ type powerKey struct {
 // manyPowers is how many are kept; a reload makes all of them useless.
 const manyPowers = 1000
 
-// of returns the power of a spec at so many events a minute, above 0; false while that of another
-// is found out.
-func (c *powerCache) of(spec *slo.Spec, rate float64) (alerting.Power, bool) {
+// of returns the power of a spec at so many events a minute, above 0. What is not known is found
+// out in turn, if there is one.
+func (c *powerCache) of(spec *slo.Spec, rate float64, inTurn func(func() (alerting.Power, error)) (alerting.Power, error)) (alerting.Power, error) {
 	key := powerKey{spec, int(math.Floor(math.Log(rate) / math.Log(1.2)))}
+	if p, ok := c.lookUp(key); ok {
+		return p, nil
+	}
+	return inTurn(func() (alerting.Power, error) {
+		p, ok := c.lookUp(key) // somebody else may have asked for the same
+		if !ok {
+			p = c.play(spec, rate)
+			c.keep(key, p)
+		}
+		return p, nil
+	})
+}
+
+func (c *powerCache) lookUp(key powerKey) (p alerting.Power, ok bool) {
 	c.mu.Lock()
-	p, ok := c.known[key]
-	c.mu.Unlock()
-	if ok {
-		return p, true
-	}
-	if !c.busy.TryLock() {
-		return alerting.Power{}, false
-	}
-	defer c.busy.Unlock()
-	p = alerting.PowerOf(spec, rate)
+	defer c.mu.Unlock()
+	p, ok = c.known[key]
+	return p, ok
+}
+
+func (c *powerCache) keep(key powerKey, p alerting.Power) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil || len(c.known) >= manyPowers {
 		c.known = map[powerKey]alerting.Power{}
 	}
 	c.known[key] = p
-	return p, true
 }

@@ -28,7 +28,7 @@ func (s *jsonAPI) register(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, nil, p.err)
 		return
 	}
-	entries, err := s.Register(r.Context(), from, to)
+	entries, err := inTurn(s.server, s.dear, r, func() ([]register.Entry, error) { return s.Register(r.Context(), from, to) })
 	if !blind {
 		entries = register.Failed(entries)
 	}

@@ -98,7 +98,7 @@ func TestTheAddressThatIsTold(t *testing.T) {
 // A page elsewhere whose name resolves to this machine must not be able to read what is served
 // here.
 func TestHostCheck(t *testing.T) {
-	h := guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), hosts{"reliability.example.org", "host7"}, "", quiet)
+	h := guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), hosts{"reliability.example.org", "host7"}, "", anybody(), quiet)
 	for _, c := range []struct {
 		what, local, host string
 		code              int
@@ -148,7 +148,7 @@ func TestGuardTurnsAwayAndRecovers(t *testing.T) {
 		case "/panic":
 			panic("oh")
 		}
-	}), nil, "", quiet)
+	}), nil, "", anybody(), quiet)
 	if code := get(h, "/panic").Code; code != http.StatusInternalServerError {
 		t.Errorf("a panic answers %d", code)
 	}
@@ -414,6 +414,44 @@ func TestAnotherAddressOfTheSameNetworkIsNoOtherGuesser(t *testing.T) {
 	}
 }
 
+// anybody returns what takes each request for that of somebody else.
+func anybody() func(*http.Request) string {
+	var n atomic.Int64
+	return func(*http.Request) string { return fmt.Sprint(n.Add(1)) }
+}
+
+// Somebody whose requests are not answered yet, such as one who asks for much and reads it slowly,
+// gets no more than a share of the door, and is told so. Others come in meanwhile.
+func TestNobodyTakesADoorAlone(t *testing.T) {
+	release, entered, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	asker := func(r *http.Request) string { return r.URL.Query().Get("by") }
+	h := guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("wait") {
+			entered <- struct{}{}
+			<-release
+		}
+	}), nil, "", asker, quiet)
+	for range maxOfOne {
+		go func() { get(h, "/?by=mallory&wait"); done <- struct{}{} }()
+		<-entered
+	}
+	if w := get(h, "/?by=mallory"); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "Too many of your requests") || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one more by the same: %d %s", w.Code, w.Body)
+	}
+	for _, path := range []string{"/?by=ada", "/api/v1/gate/checkout?by=ada", "/-/healthy?by=mallory"} {
+		if code := get(h, path).Code; code != http.StatusOK {
+			t.Errorf("%s meanwhile: %d", path, code)
+		}
+	}
+	for range maxOfOne {
+		release <- struct{}{}
+		<-done
+	}
+	if code := get(h, "/?by=mallory").Code; code != http.StatusOK {
+		t.Errorf("the same, afterwards: %d", code)
+	}
+}
+
 // A door that is full is full by itself.
 func TestEachDoorHasItsOwnBounds(t *testing.T) {
 	release, entered := make(chan struct{}), make(chan struct{})
@@ -422,7 +460,7 @@ func TestEachDoorHasItsOwnBounds(t *testing.T) {
 			entered <- struct{}{}
 			<-release
 		}
-	}), nil, "/p", quiet)
+	}), nil, "/p", anybody(), quiet)
 	doors := map[string]int{"/p/slack/commands": maxPresses, "/metrics": maxScrapes, "/p/-/healthy": maxProbes, "/api/v1/slos": maxInFlight}
 	done := make(chan struct{})
 	for path, places := range doors {

@@ -79,7 +79,7 @@ func (s *site) sloView(r *http.Request, b engine.Budget) sloView {
 	v.Charts, v.Strip = budgetCharts{s}.over(b, found, over)
 	v.Calendar = s.calendar(b, found)
 	v.Changes = part{Heading: "Changes of the last four weeks", Table: s.changeTable(s.changesOn(b)), Empty: sentences.NoChanges}
-	v.Before = s.sloParts(b, r.URL.Query().Get("power") != "")
+	v.Before = s.sloParts(r, b)
 	return v
 }
 
@@ -105,7 +105,7 @@ func sloFacts(rw row, b engine.Budget) []fact {
 }
 
 // sloParts returns the tables between the charts and the incidents.
-func (s *site) sloParts(b engine.Budget, power bool) []part {
+func (s *site) sloParts(r *http.Request, b engine.Budget) []part {
 	alerts := table{Label: "Alerts", Head: []column{
 		{"Alert", asName}, {"Fires when", asWhole}, {"Burn now", asText}, {"State", asText},
 	}}
@@ -130,7 +130,7 @@ func (s *site) sloParts(b engine.Budget, power bool) []part {
 	}
 	parts := []part{
 		{Heading: "Alerts", Words: noticesOf(b.Spec.Alerts), Table: alerts, Empty: "No burn of this SLO is told to anybody."},
-		s.powerPart(b, power),
+		s.powerPart(r, b),
 		{Heading: "Windows", Table: windows},
 		s.worstPart(b),
 	}

@@ -115,6 +115,8 @@ type server struct {
 	refusals *refusals
 	stopping chan struct{}          // is closed when no page is kept current any more
 	stop     func()                 // closes it
+	dear     *turns                 // of what takes long to work out
+	asks     *turns                 // of what asks Prometheus
 	users    func(name string) bool // of the web configuration, "" is any; nil before it is served
 }
 
@@ -156,7 +158,7 @@ func New(o Options) http.Handler {
 	if o.Reloaded == nil {
 		o.Reloaded = func() api.Reloaded { return api.Reloaded{OK: true} }
 	}
-	s := &server{Options: o, began: o.Now(), stopping: make(chan struct{})}
+	s := &server{Options: o, began: o.Now(), stopping: make(chan struct{}), dear: newTurns(), asks: newTurns()}
 	s.stop = sync.OnceFunc(func() { close(s.stopping) })
 	host, prefix := "", ""
 	if u, err := url.Parse(o.ExternalURL); err == nil {
@@ -165,7 +167,7 @@ func New(o Options) http.Handler {
 	s.refusals = newRefusals(o.Log, o.Now)
 	registerMetrics(s)
 	served := s.refusals.slowDown(underPrefix(prefix, s.routes(prefix)))
-	return &front{Handler: s.onlyFromProxies(guard(served, hostsOf(host), prefix, o.Log)), free: s.free(prefix), prefix: prefix, server: s}
+	return &front{Handler: s.onlyFromProxies(guard(served, hostsOf(host), prefix, s.asker, o.Log)), free: s.free(prefix), prefix: prefix, server: s}
 }
 
 // routes serves health, metrics, the API and the pages, whose links begin with the prefix.
@@ -175,7 +177,7 @@ func (s *server) routes(prefix string) http.Handler {
 	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.reload)))
 	mux.HandleFunc("GET /metrics", s.metrics())
 	(&jsonAPI{s}).routes(mux)
-	(&site{server: s, links: links{prefix}, pages: newPages(prefix)}).routes(mux)
+	(&site{server: s, links: links{prefix}, pages: newPages(prefix), powers: powerCache{play: alerting.PowerOf}}).routes(mux)
 	return mux
 }
 
