@@ -54,7 +54,7 @@ race: ## all tests but those of the core, with the race detector (make test RACE
 
 # How many random lives a package is tried on; `make test` tries a few, or none of what takes half a minute. engine, prom:
 # from 6 and from 2 on the long tables are tried whole.
-lives := alerting=30 cmd/slowburn-demo=2 internal/bench=5 internal/counting=1500 internal/engine=6 \
+lives := alerting=30 cmd/slowburn=200 cmd/slowburn-demo=2 internal/bench=5 internal/counting=1500 internal/engine=6 \
 	internal/notify/slack=120 internal/outbox=500 internal/prom=2 internal/rules=4 internal/schema=10000 internal/store=100
 
 lives: ## the random lives that make test cuts short, at length

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"html"
 	"log/slog"
+	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -100,9 +104,12 @@ var awkwardNow = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 type lived struct {
 	spec           *slo.Spec
 	ledger         *budget.Ledger
+	now            time.Time // the end of the newest minute
 	status         budget.Status
+	outlook        budget.Outlook
 	open, resolved alerting.Incident
 	long           budget.Sum
+	trialFrom      time.Time // when an experiment began that cost what the incident did
 }
 
 func (a awkward) live(t *testing.T) lived {
@@ -111,14 +118,8 @@ func (a awkward) live(t *testing.T) lived {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair := slo.Pair{Budget: 200, Long: time.Hour, Short: 5 * time.Minute}
-	l := lived{
-		spec: &slo.Spec{
-			Service: "checkout", Name: "availability", Owner: "payments", Objective: o, Windows: []slo.Window{{Rolling: 28 * slo.Day}},
-			SLI: notifytest.Spec().SLI, Alerts: slo.Alerts{Page: []slo.Pair{pair}},
-		},
-		ledger: &budget.Ledger{}, long: a.long,
-	}
+	l := livedOf(o)
+	l.long, l.now, l.outlook = a.long, awkwardNow, budget.Outlook{Known: true, Lasts: true}
 	at := budget.MinuteOf(awkwardNow)
 	last := at - 10 // the bad minute
 	for m := at - budget.Minutes(80*slo.Day); m < at; m++ {
@@ -128,20 +129,38 @@ func (a awkward) live(t *testing.T) lived {
 		}
 		l.ledger.Put(m, slot)
 	}
-	l.status = budget.StatusAt(l.ledger, o, l.spec.Window(), at)
-	onset := last.End().Add(-a.lasted)
+	l.trialFrom = last.Time()
+	l.burn(last.End().Add(-a.lasted), last, detected)
+	return l
+}
+
+// livedOf is the budget of an SLO with an objective of which nothing is known yet.
+func livedOf(o slo.Objective) lived {
+	return lived{
+		spec: &slo.Spec{
+			Service: "checkout", Name: "availability", Owner: "payments", Objective: o, Windows: []slo.Window{{Rolling: 28 * slo.Day}},
+			SLI: notifytest.Spec().SLI, Alerts: slo.Alerts{Page: []slo.Pair{{Budget: 200, Long: time.Hour, Short: 5 * time.Minute}}},
+		},
+		ledger: &budget.Ledger{},
+	}
+}
+
+// burn lets the budget burn from an onset through a minute, which was seen after a while.
+func (l *lived) burn(onset time.Time, last budget.Minute, seen time.Duration) {
+	at, pair := budget.MinuteOf(l.now), l.spec.Alerts.Page[0]
+	l.status = budget.StatusAt(l.ledger, l.spec.Objective, l.spec.Window(), at)
+	failed := l.ledger.Sum(budget.MinuteOf(onset), last+1)
 	e := alerting.Event{
 		At: at - 1, SLO: l.spec.ID(), Incident: "checkout/availability/page/1", Kind: alerting.Opened, Severity: alerting.Page,
 		Rule: alerting.RulePage, Reason: alerting.BurnHigh, Pair: &pair, Long: &l.long, Short: &l.long, Since: budget.MinuteOf(onset),
-		Budget: alerting.Account{Bad: l.status.Sum.Bad, Total: l.status.Sum.Total, Allowed: l.status.Allowed},
-		Burn:   &alerting.Burning{Onset: budget.MinuteOf(onset), Last: last, Bad: a.bad, Total: a.total, Minute: 1, PeakAt: last, Peak: l.long},
+		Budget: alerting.AccountOf(l.status),
+		Burn:   &alerting.Burning{Onset: budget.MinuteOf(onset), Last: last, Bad: failed.Bad, Total: failed.Total, Minute: 1, PeakAt: last, Peak: l.long},
 	}
 	l.open = alerting.Incident{}.Apply(e)
-	l.open.Onset, l.open.Detected, l.open.Ended = onset, onset.Add(detected), last.End()
+	l.open.Onset, l.open.Detected, l.open.Ended = onset, onset.Add(seen), last.End()
 	e.Kind, e.Reason = alerting.Resolved, alerting.BurnLow
 	l.resolved = l.open.Apply(e)
 	l.resolved.Ended = last.End()
-	return l
 }
 
 // told is what a receiver is told of an incident.
@@ -149,7 +168,8 @@ func (l lived) told(i alerting.Incident) notify.Facts {
 	return notify.Facts{
 		Target: notify.Target{Receiver: "r", First: true}, Origin: notify.Origin{URL: "https://slowburn.example"},
 		Notification: incidents.Notification{Facts: sentences.Facts{
-			Spec: l.spec, Event: i.Last, Incident: i, Status: l.status, Outlook: budget.Outlook{Known: true, Lasts: true}, Now: awkwardNow,
+			Spec: l.spec, Event: i.Last, Incident: i, Status: l.status, Outlook: l.outlook, Now: l.now,
+			Failing: incidents.Failing(l.ledger, i, i.Last.At+1),
 		}},
 	}
 }
@@ -157,8 +177,8 @@ func (l lived) told(i alerting.Incident) notify.Facts {
 // trial is an experiment that cost what the incident did.
 func (l lived) trial() alerting.Act {
 	return alerting.Act{
-		Key: "trial", Kind: alerting.Experiment, At: l.open.Onset, By: "ana", Service: l.spec.Service,
-		Change: &alerting.Change{Kind: "experiment", Title: "zone away", Start: l.open.Ended.Add(-time.Minute), End: awkwardNow, Spend: 10000},
+		Key: "trial", Kind: alerting.Experiment, At: l.trialFrom, By: "ana", Service: l.spec.Service,
+		Change: &alerting.Change{Kind: "experiment", Title: "zone away", Start: l.trialFrom, End: l.now, Spend: 10000},
 	}
 }
 
@@ -167,7 +187,7 @@ func (l lived) trial() alerting.Act {
 func (l lived) Snapshot() *engine.Snapshot {
 	e := engine.New(engine.Options{Source: prom.New(nil, prom.Options{}), Log: slog.New(slog.DiscardHandler)},
 		slo.NewSet([]*slo.Spec{l.spec}, nil, nil), store.Snapshot{
-			Accounts: map[slo.ID]store.Account{l.spec.ID(): {Ledger: l.ledger, State: alerting.State{Through: budget.MinuteOf(awkwardNow)}}},
+			Accounts: map[slo.ID]store.Account{l.spec.ID(): {Ledger: l.ledger, State: alerting.State{Through: budget.MinuteOf(l.now)}}},
 			Open:     map[string]alerting.Incident{l.open.ID: l.open}, Acts: []alerting.Act{l.trial()},
 		})
 	s := *e.Snapshot()
@@ -176,13 +196,16 @@ func (l lived) Snapshot() *engine.Snapshot {
 	return &s
 }
 
-// archive has the one incident, which is over.
+// archive has the one incident, which is over except where open ones are asked for.
 type archive struct {
 	*store.DB
-	incident alerting.Incident
+	incident, open alerting.Incident
 }
 
-func (a archive) Incidents(context.Context, store.IncidentFilter) ([]alerting.Incident, error) {
+func (a archive) Incidents(_ context.Context, f store.IncidentFilter) ([]alerting.Incident, error) {
+	if f.Open && a.open.Open {
+		return []alerting.Incident{a.open}, nil
+	}
 	return []alerting.Incident{a.incident}, nil
 }
 
@@ -219,13 +242,13 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 		say("webhook, "+state, (&webhook.Client{}).Event(f))
 	}
 	daemon := httptest.NewServer(web.New(web.Options{
-		Source: l, Archive: archive{incident: l.resolved}, Now: func() time.Time { return awkwardNow },
-		Reloaded: func() api.Reloaded { return api.Reloaded{OK: true, At: &awkwardNow} },
+		Source: l, Archive: archive{incident: l.resolved, open: l.open}, Now: func() time.Time { return l.now },
+		Reloaded: func() api.Reloaded { return api.Reloaded{OK: true, At: &l.now} },
 	}))
 	defer daemon.Close()
 	for where, path := range map[string]string{
 		"page of all budgets": "/", "page of incidents": "/incidents", "page of an incident": "/incidents/" + l.open.ID,
-		"page of a service": "/services/checkout", "page of an SLO": "/slo/checkout/availability", "changes": "/changes",
+		"page of a service": "/services/checkout", "page of an SLO": "/slo/checkout/availability", "changes": "/changes", "API": "/api/v1/slos",
 	} {
 		w := httptest.NewRecorder()
 		daemon.Config.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, daemon.URL+path, nil))
@@ -240,12 +263,12 @@ func (l lived) surfaces(t *testing.T) map[string]string {
 		"slowburn incidents":   &incidentsListCmd{remote: remote{client: client{URL: daemon.URL}}, Limit: 50},
 	} {
 		var out, errs bytes.Buffer
-		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs, now: func() time.Time { return awkwardNow }, getenv: unset}, ctx: context.Background(), cli: &cli{}})
+		_ = c.Run(&env{surroundings: surroundings{out: &out, err: &errs, now: func() time.Time { return l.now }, getenv: unset}, ctx: context.Background(), cli: &cli{}})
 		all[where] = out.String() + errs.String()
 	}
 	l.byCommand(t, all)
 	all["report"] = report.Build(report.Input{
-		Name: "weekly", Period: report.PeriodOf(slo.Week, awkwardNow.Add(-time.Hour)),
+		Name: "weekly", Period: report.PeriodOf(slo.Week, l.now.Add(-time.Minute)), Until: l.now,
 		Acts: []alerting.Act{l.trial()}, Subjects: []report.Subject{{ID: l.spec.ID(), Spec: l.spec, Ledger: l.ledger, Incidents: []alerting.Incident{l.resolved}}},
 	}).Markdown()
 	all["draft"] = postmortem.Draft(postmortem.Facts{Incident: l.resolved, Spec: l.spec, Ledger: l.ledger}).Markdown()
@@ -274,9 +297,9 @@ func (l lived) byCommand(t *testing.T, all map[string]string) {
 	gate.Budgets = []api.Gate{gate}
 	said("slowburn gate", printGate(e, gate))
 	theirs := compare.Theirs{Tool: compare.Pyrra, Remaining: new(0.5), Objective: new(0.98), Window: 30 * slo.Day}
-	found := comparisonOf(compare.Budgets(compare.Ours{Spec: l.spec, Ledger: l.ledger, At: budget.MinuteOf(awkwardNow)}, theirs), nil)
+	found := comparisonOf(compare.Budgets(compare.Ours{Spec: l.spec, Ledger: l.ledger, At: budget.MinuteOf(l.now)}, theirs), nil)
 	found.ID, found.Tool, found.Window = string(l.spec.ID()), "pyrra", l.spec.Window().String()
-	said("slowburn compare", (&compareCmd{}).tell(e, []api.Comparison{found}, awkwardNow))
+	said("slowburn compare", (&compareCmd{}).tell(e, []api.Comparison{found}, l.now))
 	d := doctor{env: e}
 	d.found = d.looksAt(l.spec, prom.Pace{Every: l.resolved.Ended.Sub(l.resolved.Onset)})
 	said("slowburn doctor", d.table())
@@ -298,8 +321,8 @@ func (l lived) byCommand(t *testing.T, all map[string]string) {
 // verdict is what the policy says of the budget.
 func (l lived) verdict() alerting.Verdict {
 	in := alerting.Input{ID: l.spec.ID(), Spec: l.spec, Ledger: l.ledger, Policy: &alerting.Policy{}}
-	v := alerting.Assess(in, alerting.State{Through: budget.MinuteOf(awkwardNow)}, l.status)
-	v.AsOf = awkwardNow
+	v := alerting.Assess(in, alerting.State{Through: budget.MinuteOf(l.now)}, l.status)
+	v.AsOf = l.now
 	return v
 }
 
@@ -325,10 +348,14 @@ var shownOn = map[string][]string{
 	"left, or spent":    {"Slack, open"},
 	"cost":              {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "webhook, resolved", "page of incidents", "page of an incident", "page of an SLO", "changes", "slowburn change list", "slowburn incidents", "slowburn explain", "report", "draft"},
 	"burn rate":         {"Slack, open", "PagerDuty, open", "Alertmanager, open", "page of all budgets", "page of a service", "page of an SLO", "slowburn status", "draft"},
-	"bad events":        {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of an incident", "page of an SLO", "slowburn explain", "report", "draft"},
+	"bad events":        {"Slack, open", "Slack, resolved", "PagerDuty, open", "Alertmanager, open", "page of an incident", "slowburn explain", "report", "draft"},
+	"bad in the window": {"page of an SLO"},
 	"duration":          {"Slack, resolved", "webhook, resolved", "page of incidents", "page of an incident", "page of an SLO", "slowburn incidents", "slowburn explain", "slowburn doctor", "report", "draft"},
 	"duration in hours": {"register"},
 	"time to detection": {"Slack, open", "page of an incident", "slowburn incidents", "report", "draft"},
+	"failing share":     {"Slack, open", "PagerDuty, open", "Alertmanager, open", "webhook, open", "page of all budgets", "slowburn status"},
+	"usual share":       {"Slack, open", "PagerDuty, open", "Alertmanager, open", "webhook, open", "page of all budgets", "slowburn status"},
+	"exhaustion":        {"Slack, open", "PagerDuty, open", "Alertmanager, open", "webhook, open", "page of all budgets", "slowburn status"},
 }
 
 // Every figure reads the same wherever it is shown, and is rounded towards the worse.
@@ -336,22 +363,112 @@ func TestAFigureReadsTheSameEverywhere(t *testing.T) {
 	for _, a := range awkwards {
 		t.Run(a.what, func(t *testing.T) {
 			l := a.live(t)
-			all := l.surfaces(t)
-			anyLeft, orSpent := a.left, a.left
-			if strings.HasPrefix(a.left, "−") {
-				anyLeft, orSpent = "overspent by", "the budget is spent"
-			}
-			for figure, want := range map[string]string{
-				"objective": a.objective + " %", "window": "28 d", "left, if any is": anyLeft, "left, or spent": orSpent, "duration in hours": a.inHours, "SLI": a.sli, "budget left": a.left, "cost": a.cost, "burn rate": a.burn, "bad events": a.events, "duration": a.duration, "time to detection": detectedText,
-			} {
-				for _, where := range shownOn[figure] {
-					if !whole(all[where], want) {
-						t.Errorf("%s: the %s is not %q:\n%s", where, figure, want, all[where])
-					}
-				}
-			}
+			l.reads(t, map[string]string{
+				"objective": a.objective + " %", "window": "28 d", "duration in hours": a.inHours, "SLI": a.sli, "budget left": a.left, "cost": a.cost,
+				"burn rate": a.burn, "bad events": a.events, "bad in the window": a.events, "duration": a.duration, "time to detection": detectedText,
+			})
 		})
 	}
+}
+
+// reads fails the test where a surface does not show a figure as is wanted.
+func (l lived) reads(t *testing.T, figures map[string]string) {
+	t.Helper()
+	all := l.surfaces(t)
+	figures["left, if any is"], figures["left, or spent"] = figures["budget left"], figures["budget left"]
+	if l.status.Left() < 0 {
+		figures["left, if any is"], figures["left, or spent"] = "overspent by", "the budget is spent"
+	}
+	for figure, want := range figures {
+		for _, where := range shownOn[figure] {
+			if !whole(all[where], want) && !whole(all[where], sentences.Sentence(want)) {
+				t.Errorf("%s: the %s is not %q:\n%s", where, figure, want, all[where])
+			}
+		}
+	}
+	var answer struct{ Data []api.SLO }
+	if err := json.Unmarshal([]byte(all["API"]), &answer); err != nil || len(answer.Data) != 1 {
+		t.Fatal(err, all["API"])
+	}
+	exact := answer.Data[0]
+	off := func(a, b float64) bool { return math.Abs(a-b) > 1e-12*math.Abs(b) }
+	if off(*exact.SLI, 100**l.status.SLI) || *exact.Budget.Bad != float64(l.status.Sum.Bad)/budget.Unit || off(*exact.Budget.Remaining, l.status.Remaining()) {
+		t.Errorf("the API rounds: %v %v %v is not %+v", *exact.SLI, *exact.Budget.Bad, *exact.Budget.Remaining, l.status)
+	}
+}
+
+// lives is how many random instants of random lives are compared.
+var lives = flag.Int("lives", 5, "random instants at which all surfaces are compared")
+
+// TestAnInstantOfAnyLifeReadsTheSameEverywhere: whatever has happened to a budget, and whenever
+// somebody looks, each figure is what its formula and the house's way of writing it say, on every
+// surface.
+func TestAnInstantOfAnyLifeReadsTheSameEverywhere(t *testing.T) {
+	for n := range *lives {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			l := randomLife(t, rand.New(rand.NewPCG(uint64(n), 13)))
+			f := l.told(l.open)
+			want := map[string]string{
+				"objective": figures.Objective(l.spec.Objective), "window": figures.Window(l.spec.Window()),
+				"SLI": figures.SLI(l.status.Sum.Bad, l.status.Sum.Total, l.spec.Objective), "budget left": l.status.LeftText(),
+				"cost": l.status.CostOf(l.open.Bad()), "burn rate": figures.Burn(l.long.Bad, l.long.Total, l.spec.Objective), "bad events": figures.Events(l.open.Bad()),
+				"duration": figures.Duration(l.open.Duration()), "time to detection": figures.Duration(l.open.Detected.Sub(l.open.Onset)),
+				"bad in the window": figures.Events(l.status.Sum.Bad), "failing share": f.Headline().Symptom(), "usual share": f.Headline().Usually(),
+			}
+			want["duration in hours"] = want["duration"]
+			_, want["exhaustion"], _ = strings.Cut(f.Headline().Within(0), "; ")
+			l.reads(t, want)
+		})
+	}
+}
+
+// randomLife is a month of a service with hours that are busier than others, background errors,
+// gaps and outages, in the last of which somebody looks.
+func randomLife(t *testing.T, rnd *rand.Rand) lived {
+	t.Helper()
+	o, err := slo.ParseObjective([]string{"95", "99", "99.5", "99.9", "99.95", "99.99", "99.999"}[rnd.IntN(7)])
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := livedOf(o)
+	l.now = awkwardNow.Add(-time.Duration(rnd.IntN(7*24*60)) * time.Minute)
+	at := budget.MinuteOf(l.now)
+	begin := at - budget.Minutes(31*slo.Day)
+	traffic, background := 1+rnd.Int64N(1+rnd.Int64N(20_000)), rnd.IntN(300)
+	type outage struct {
+		from, to budget.Minute
+		share    float64
+	}
+	last := at - 1 - budget.Minute(rnd.IntN(20))
+	onset := last - budget.Minute(rnd.IntN(300))
+	outages := []outage{{onset, last, 0.01 + 0.99*rnd.Float64()}}
+	for range rnd.IntN(6) {
+		from := begin + budget.Minute(rnd.IntN(28*24*60))
+		outages = append(outages, outage{from, from + budget.Minute(rnd.IntN(200)), rnd.Float64()})
+	}
+	gap := begin + budget.Minute(rnd.IntN(25*24*60))
+	gapEnd := gap + budget.Minute(rnd.IntN(2*24*60))
+	for m := begin; m < at; m++ {
+		total := traffic*int64(600+m%1440)/1000 + rnd.Int64N(3) + 1
+		bad := int64(0)
+		if background > 0 && m <= last && rnd.IntN(background) == 0 {
+			bad = 1 // after the last bad minute there is none
+		}
+		for _, o := range outages {
+			if m >= o.from && m <= o.to {
+				bad = max(bad, int64(math.Ceil(o.share*float64(total))))
+			}
+		}
+		slot := budget.Count(bad*budget.Unit, total*budget.Unit)
+		if m >= gap && m < gapEnd {
+			slot = budget.Slot{State: budget.Absent}
+		}
+		l.ledger.Put(m, slot)
+	}
+	l.long, l.trialFrom = l.ledger.Sum(at-60, at), onset.Time()
+	l.burn(onset.Time(), last, time.Duration(rnd.IntN(2400))*time.Second)
+	l.outlook = l.Snapshot().Budgets[0].Outlook
+	return l
 }
 
 // whole reports whether a text has a figure that is no part of a longer one.
