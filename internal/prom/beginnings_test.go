@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/slowburn-sre/slowburn/budget"
@@ -185,5 +187,48 @@ func TestHoursKnowStarts(t *testing.T) {
 		if fmt.Sprint(got) != want {
 			t.Errorf("%s is shown: %v events by hour, want %s", shows, got, want)
 		}
+	}
+}
+
+// TestHistoryAsksForStartsOnce: a piece of history is asked once when processes began; and if none
+// of them shows it, the hours that are read raw are not asked again.
+func TestHistoryAsksForStartsOnce(t *testing.T) {
+	const hours, lives = 96, 19
+	for _, tc := range []struct {
+		name          string
+		shown, refuse bool
+		want          int
+	}{
+		{"nobody shows it", false, false, 1},
+		{"it is shown", true, false, 1 + lives + 1},
+		{"nobody shows it, and the long question is refused", false, true, 1 + lives + 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			db := promfake.New(promfake.Options{})
+			for i := range hours * 60 { // each life of a process is five hours long, and has an event of either kind
+				sec, life := float64(60*i+5), float64(i%300)
+				for code, at1 := range map[string]float64{"200": 30, "500": 90} {
+					must(t, db.Append(lset("c_total", "job", "j", "instance", "a", "code", code), at(sec), min(1, math.Floor(life/at1))))
+				}
+				if tc.shown {
+					must(t, db.Append(lset(startMetric, "job", "j", "instance", "a"), at(sec), float64(t0.Unix())+sec-60*life-8))
+				}
+			}
+			asked := db.Faults.Add(promfake.Fault{When: asksStarts, Do: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				if tc.refuse && strings.HasSuffix(r.URL.Path, "/query_range") {
+					promfake.ErrorBody("execution", "query processing would load too many samples into memory in query execution")(w, r, next)
+					return
+				}
+				next.ServeHTTP(w, r)
+			}})
+			c, s := serve(t, db), events(t, "x", `c_total{job="j"}`, `c_total{job="j",code="500"}`)
+			l := history(t, New(c, Options{}), c, []*slo.Spec{s}, Plan{From: m0 + 60, Fine: m0 + hours*60, To: m0 + hours*60}, false)[s.ID()]
+			if sum := l.Sum(m0+60, m0+hours*60); sum.Bad != lives*budget.Unit || sum.Total != 2*lives*budget.Unit {
+				t.Errorf("%d of %d thousandths, want an event of each kind in each of %d lives", sum.Bad, sum.Total, lives)
+			}
+			if n := asked(); n != tc.want {
+				t.Errorf("%d questions, want %d", n, tc.want)
+			}
+		})
 	}
 }

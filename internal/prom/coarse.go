@@ -99,6 +99,7 @@ type coarse struct {
 	out   map[int32][]budget.HourAt
 
 	beginnings beginnings
+	silent     bool // no target of the piece shows when it began
 
 	single bool    // less than an hour cannot be asked for
 	shards []shard // what it is asked for in; none is the whole
@@ -249,10 +250,14 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 		return err
 	}
 	resets := &resetSink{c: c, t: t, shown: map[counting.TargetHour]int{}}
+	doubted := map[string]bool{}
 	for at := 1; at < t.End; at += resetHours {
-		if err := c.resets(ctx, sink, resets, at, min(at+resetHours, t.End)); err != nil {
+		if err := c.resets(ctx, sink, resets, doubted, at, min(at+resetHours, t.End)); err != nil {
 			return err
 		}
+	}
+	if c.silent, err = c.startsOf(ctx, slices.Sorted(maps.Keys(doubted)), t); err != nil {
+		return err
 	}
 	raw := map[int]map[int32][]counting.Run{}
 	if err := c.complete(ctx, sink, resets.shown, raw); err != nil {
@@ -277,8 +282,8 @@ func (c *coarse) piece(ctx context.Context, from, to, lead budget.Minute, ahead 
 }
 
 // resets asks in which of the hours [from, to) counters fell, and how many series were there, of
-// the targets of which the last values do not tell it.
-func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, from, to int) *Error {
+// the targets of which the last values do not tell it. Their instances it adds to those doubted.
+func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, doubted map[string]bool, from, to int) *Error {
 	t := ends.t
 	doubtful := t.MayHide(&c.b.reg.Index, from, to)
 	listed := &lister{b: c.b}
@@ -294,19 +299,16 @@ func (c *coarse) resets(ctx context.Context, ends *lastSink, found *resetSink, f
 			doubtful[c.b.reg.Series[series].Target] = true
 		}
 	}
-	var instances []string
+	instances := map[string]bool{}
 	for target := range doubtful {
-		instances = append(instances, c.b.reg.instances[target])
+		instances[c.b.reg.instances[target]] = true
 	}
-	slices.Sort(instances)
-	for part := range slices.Chunk(slices.Compact(instances), maxAlternatives) {
+	maps.Copy(doubted, instances)
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(instances)), maxAlternatives) {
 		for _, selector := range c.b.eachMetric() {
 			if err := c.resetsOf(ctx, selector, part, found, from, to); err != nil {
 				return err
 			}
-		}
-		if err := c.startsOf(ctx, part, t, from, to); err != nil {
-			return err
 		}
 	}
 	return nil
