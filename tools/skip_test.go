@@ -41,7 +41,7 @@ func TestTheRaceRunLeavesOutTheCoreAlone(t *testing.T) {
 }
 
 // Every package that lives random lives has its number in the Makefile, by which CI lives more of
-// them.
+// them; and `make lives` finds the tests that do by what stands in them, and not in a helper.
 func TestEveryRandomLifeIsLivedInCI(t *testing.T) {
 	makefile := read(t, "Makefile")
 	for _, p := range product(t) {
@@ -49,9 +49,17 @@ func TestEveryRandomLifeIsLivedInCI(t *testing.T) {
 			if strings.Contains(source(f), `flag.Int("lives"`) && !regexp.MustCompile(`\s`+p.path+`=\d`).MatchString(makefile) {
 				t.Errorf("%s has -lives, and `make lives` does not run it", p.at(f))
 			}
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if ok && usesLives.MatchString(source(fn)) && fn.Name.Name != "sampled" && !regexp.MustCompile(`^(Test|Benchmark)`).MatchString(fn.Name.Name) {
+					t.Errorf("%s: %s reads -lives, and no test does for it: give it what it needs", p.at(fn), fn.Name.Name)
+				}
+			}
 		}
 	}
 }
+
+var usesLives = regexp.MustCompile(`\*lives|sampled\(`)
 
 // What the race run skips, the other one runs; what is left to `make lives` is in its list, see
 // [TestEveryRandomLifeIsLivedInCI]; what a machine lacks is no excuse in CI; what a generated input

@@ -130,17 +130,17 @@ func BenchmarkQuietDetection(b *testing.B) {
 				spec := q.spec(b)
 				plain := *spec
 				plain.Alerts.Significance = false
-				row += fmt.Sprintf(" | %s · %s", detected(q.detection(spec, ratio, *lives)), detected(q.detection(&plain, ratio, *lives)))
+				row += fmt.Sprintf(" | %s · %s", detected(q.detection(spec, ratio, *lives), *lives), detected(q.detection(&plain, ratio, *lives), *lives))
 			}
 			b.Log(row + " |")
 		}
 	}
 }
 
-// detected writes the median and the 90th percentile of detections in minutes, of all the lives.
-func detected(found []int) string {
+// detected writes the median and the 90th percentile of detections in minutes, of so many lives.
+func detected(found []int, lives int) string {
 	at := func(share float64) string {
-		if i := int(share * float64(*lives)); i < len(found) {
+		if i := int(share * float64(lives)); i < len(found) {
 			return fmt.Sprint(found[i])
 		}
 		return "—"

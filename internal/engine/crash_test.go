@@ -52,7 +52,7 @@ func (w *world) told() told {
 
 // compare plays the story with something going wrong at the n-th step that touches the disk or
 // Slack, for every n, and compares what is left with a life in which nothing did.
-func compare(t *testing.T, wrong func(w *world, name string) error) {
+func compare(t *testing.T, few bool, wrong func(w *world, name string) error) {
 	smooth := story(t)
 	points := 0
 	smooth.point = func(string) error { points++; return nil }
@@ -65,7 +65,7 @@ func compare(t *testing.T, wrong func(w *world, name string) error) {
 	switch {
 	case *everyStep:
 		stride = 1
-	case *lives < whole:
+	case few:
 		stride = 90
 	}
 	for n := 0; n < points; n += stride {
@@ -99,19 +99,19 @@ func compare(t *testing.T, wrong func(w *world, name string) error) {
 // TestEveryStepMayFail (law 5): an error at any step of the disk or of Slack leaves the same
 // incidents and the same messages.
 func TestEveryStepMayFail(t *testing.T) {
-	compare(t, func(_ *world, name string) error { return fmt.Errorf("%s: %w", name, syscall.EIO) })
+	compare(t, *lives < whole, func(_ *world, name string) error { return fmt.Errorf("%s: %w", name, syscall.EIO) })
 }
 
 // TestKillAtEveryStep (law 5, faults 1, 2, 4): kill -9 at any step, restart from what was on the
 // disk.
 func TestKillAtEveryStep(t *testing.T) {
-	compare(t, func(w *world, _ string) error { w.kill(); return errDead })
+	compare(t, *lives < whole, func(w *world, _ string) error { w.kill(); return errDead })
 }
 
 // TestKillAfterEveryFailure: an error at any step, and the kill at the very next one, so that
 // memory cannot help.
 func TestKillAfterEveryFailure(t *testing.T) {
-	compare(t, func(w *world, name string) error {
+	compare(t, *lives < whole, func(w *world, name string) error {
 		w.point = func(string) error { w.point = nil; w.kill(); return errDead }
 		return fmt.Errorf("%s: %w", name, syscall.ENOSPC)
 	})
