@@ -12,13 +12,13 @@ import (
 // 1,000 requests a minute in the shop and 10 at the till, a day without the till would be 1 in
 // 2,700 of four weeks' events.
 
-// Compose returns the slot of a journey's minute, given the slots of its steps in their order.
+// compose returns the slot of a journey's minute, given the slots of its steps in their order.
 //
 // What one step does not know the journey does not know: the state is that of the worst step, and
 // there are counts only if every step has some, as where all are Partial. A step without traffic
 // has no share and is left out; if none had traffic, the journey had none. The order of the steps
 // decides nothing but the number of events.
-func Compose(j *slo.Journey, steps []Slot) Slot {
+func compose(j *slo.Journey, steps []Slot) Slot {
 	parts := make([]part, 0, len(steps))
 	s := Slot{State: ZeroTraffic}
 	for i, step := range steps {
@@ -45,11 +45,11 @@ func Compose(j *slo.Journey, steps []Slot) Slot {
 // gravity orders states by how little they tell.
 var gravity = [...]int{ZeroTraffic: 0, OK: 1, Partial: 2, Absent: 3, Failed: 4, Unseen: 5, Excused: 6}
 
-// ComposeHour returns the sum of a journey's hour where the minutes of a step are gone. It is less
+// composeHour returns the sum of a journey's hour where the minutes of a step are gone. It is less
 // exact than the sum of composed minutes: failures of two steps in different minutes of the hour
 // look as if they had met. So no minute of it counts as known, but as partial. The zero Sum is an
 // hour in which a step was never read.
-func ComposeHour(j *slo.Journey, steps []Sum) Sum {
+func composeHour(j *slo.Journey, steps []Sum) Sum {
 	parts := make([]part, 0, len(steps))
 	seen, unknown, estimated := 60, 0, 0
 	for i, step := range steps {
@@ -82,13 +82,13 @@ func ComposeAt(j *slo.Journey, steps []*Ledger, m Minute) (Slot, bool) {
 		}
 		slots[i] = l.Gross().At(m)
 	}
-	return Compose(j, slots), true
+	return compose(j, slots), true
 }
 
 // ComposeHourAt returns the sum of a journey's hour, counted from the Unix epoch, from the ledgers
 // of its steps.
 func ComposeHourAt(j *slo.Journey, steps []*Ledger, h int64) Sum {
-	return ComposeHour(j, sumsOf(steps, Minute(h*60), Minute(h*60+60)))
+	return composeHour(j, sumsOf(steps, Minute(h*60), Minute(h*60+60)))
 }
 
 func sumsOf(ledgers []*Ledger, from, to Minute) []Sum {
@@ -127,13 +127,13 @@ func ComposeAll(j *slo.Journey, steps []*Ledger) *Ledger {
 // worst step; if they never did, the failures add up (Fréchet's bounds).
 type Bounds struct{ Least, Most int64 }
 
-// Plus returns the sum of both.
-func (b Bounds) Plus(o Bounds) Bounds { return Bounds{Add(b.Least, o.Least), Add(b.Most, o.Most)} }
+// plus returns the sum of both.
+func (b Bounds) plus(o Bounds) Bounds { return Bounds{Add(b.Least, o.Least), Add(b.Most, o.Most)} }
 
-// BoundsOf returns the bounds of a number of a journey's events, given the sums of its steps over
+// boundsOf returns the bounds of a number of a journey's events, given the sums of its steps over
 // the same time. They hold for weakest and product; a weighted mean is no share of users and has
 // none.
-func BoundsOf(total int64, steps []Sum) (b Bounds) {
+func boundsOf(total int64, steps []Sum) (b Bounds) {
 	for _, s := range steps {
 		if s.Total <= 0 {
 			continue
@@ -159,8 +159,8 @@ func BoundsOver(own *Ledger, steps []*Ledger, from, to Minute) (b Bounds) {
 			end = min(Minute((m.Hour()+1)*60), to)
 		}
 		if sum := own.Sum(m, end); sum.Total > 0 {
-			one := BoundsOf(sum.Total, sumsOf(steps, m, end))
-			b = b.Plus(Bounds{min(one.Least, sum.Bad), max(one.Most, sum.Bad)})
+			one := boundsOf(sum.Total, sumsOf(steps, m, end))
+			b = b.plus(Bounds{min(one.Least, sum.Bad), max(one.Most, sum.Bad)})
 		}
 		m = end
 	}

@@ -35,7 +35,7 @@ func TestWhatAJourneyIsMadeOf(t *testing.T) {
 		"halves are rounded up":                     {slo.Product, []Slot{{Total: 1, State: OK}, events(1, 2)}, Slot{Bad: 1, Total: 1, State: OK}},
 		"history stays history":                     {slo.Weakest, []Slot{{Total: 5, State: OK, Backfilled: true}, events(0, 1)}, Slot{Total: 5, State: OK, Backfilled: true}},
 	} {
-		if got := Compose(journeyOf(c.combine, 1, 2), c.steps); got != c.want {
+		if got := compose(journeyOf(c.combine, 1, 2), c.steps); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
@@ -58,7 +58,7 @@ func TestAnHourOfAJourney(t *testing.T) {
 		"a step that was never read":                 {full, Sum{}, Sum{}},
 		"an hour without traffic":                    {Sum{Known: 60}, Sum{Known: 60}, Sum{Partial: 60}},
 	} {
-		if got := ComposeHour(journeyOf(slo.Weakest, 1, 1), []Sum{c.a, c.b}); got != c.want {
+		if got := composeHour(journeyOf(slo.Weakest, 1, 1), []Sum{c.a, c.b}); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
@@ -66,10 +66,10 @@ func TestAnHourOfAJourney(t *testing.T) {
 
 func TestBoundsOfAJourney(t *testing.T) {
 	steps := []Sum{{Bad: 10, Total: 1000}, {Bad: 1, Total: 3}, {}}
-	if got, want := BoundsOf(1000, steps), (Bounds{333, 344}); got != want {
+	if got, want := boundsOf(1000, steps), (Bounds{333, 344}); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if got, want := BoundsOf(1000, []Sum{{Bad: 7, Total: 10}, {Bad: 8, Total: 10}}), (Bounds{800, 1000}); got != want {
+	if got, want := boundsOf(1000, []Sum{{Bad: 7, Total: 10}, {Bad: 8, Total: 10}}), (Bounds{800, 1000}); got != want {
 		t.Errorf("%v, want %v: no more than all can fail", got, want)
 	}
 }
@@ -159,7 +159,7 @@ func drawJourney(t *rapid.T) (*slo.Journey, []Slot) {
 func TestComposeIsWhatTheRulesSay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		j, steps := drawJourney(t)
-		got, want := Compose(j, steps), naive(j, steps)
+		got, want := compose(j, steps), naive(j, steps)
 		if got != want {
 			t.Fatalf("%s of %+v: %+v, by the rules %+v", j.Combine, steps, got, want)
 		}
@@ -173,7 +173,7 @@ func TestComposeIsWhatTheRulesSay(t *testing.T) {
 func TestComposeLiesBetweenItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		j, steps := drawJourney(t)
-		s := Compose(j, steps)
+		s := compose(j, steps)
 		if !s.State.Known() || j.Combine == slo.Weighted {
 			return
 		}
@@ -181,7 +181,7 @@ func TestComposeLiesBetweenItsBounds(t *testing.T) {
 		for _, step := range steps {
 			sums = append(sums, Sum{Bad: step.Bad, Total: step.Total})
 		}
-		b := BoundsOf(s.Total, sums)
+		b := boundsOf(s.Total, sums)
 		if b.Least > s.Bad || s.Bad > b.Most || b.Most > s.Total {
 			t.Fatalf("%s: %+v is not within %+v", j.Combine, s, b)
 		}
@@ -196,7 +196,7 @@ func TestComposeLiesBetweenItsBounds(t *testing.T) {
 func TestComposeKnowsNoMoreThanItsStepsAndNoOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		j, steps := drawJourney(t)
-		s := Compose(j, steps)
+		s := compose(j, steps)
 		for _, step := range steps {
 			if s.State.Known() && !step.State.Known() {
 				t.Fatalf("%+v, although a step is %s", s, step.State)
@@ -206,7 +206,7 @@ func TestComposeKnowsNoMoreThanItsStepsAndNoOrder(t *testing.T) {
 			return
 		}
 		turned := &slo.Journey{Combine: j.Combine, Steps: append([]slo.Step{j.Steps[0]}, reversed(j.Steps[1:])...)}
-		if got := Compose(turned, append([]Slot{steps[0]}, reversed(steps[1:])...)); got != s {
+		if got := compose(turned, append([]Slot{steps[0]}, reversed(steps[1:])...)); got != s {
 			t.Fatalf("%+v in one order, %+v in another", s, got)
 		}
 	})

@@ -50,7 +50,7 @@ var kinds = map[Kind]traits{
 	}},
 	Slices: {unit: "minute", noun: "minutes", words: "Every minute is an event; it is good when the value is %s.", minutes: func(i *Indicator) *Minutes {
 		form := "(%s) " + i.GoodWhen.Op + " bool " + strconv.FormatFloat(i.GoodWhen.Value, 'g', -1, 64)
-		return &Minutes{Query: i.Slice, Rates: true, Good: true, form: form, share: func(v float64) float64 { return oneIf(!i.GoodWhen.Holds(v)) }}
+		return &Minutes{Query: i.Slice, Rates: true, Good: true, form: form, share: func(v float64) float64 { return oneIf(!i.GoodWhen.holds(v)) }}
 	}},
 	Ratio: {words: "Every minute weighs the same; the query says which share of it was bad.", minutes: func(i *Indicator) *Minutes {
 		return &Minutes{Query: i.Bad, Rates: true, Unbounded: true, form: "%s", share: func(v float64) float64 { return v }}
@@ -257,8 +257,8 @@ type Condition struct {
 	Value float64
 }
 
-// Holds reports whether v fulfils the condition. NaN fulfils none.
-func (c Condition) Holds(v float64) bool {
+// holds reports whether v fulfils the condition. NaN fulfils none.
+func (c Condition) holds(v float64) bool {
 	switch c.Op {
 	case "<":
 		return v < c.Value

@@ -68,11 +68,11 @@ func TestObjectivesReadBack(t *testing.T) {
 
 func TestConditionsKnowNoNaN(t *testing.T) {
 	for _, op := range []string{"<", "<=", ">", ">=", "==", "!="} {
-		if (Condition{op, 1}).Holds(math.NaN()) {
+		if (Condition{op, 1}).holds(math.NaN()) {
 			t.Errorf("NaN %s 1", op)
 		}
 	}
-	if !(Condition{"<=", 1}).Holds(1) || (Condition{"<", 1}).Holds(1) || !(Condition{"!=", 1}).Holds(2) || (Condition{"?", 1}).Holds(1) {
+	if !(Condition{"<=", 1}).holds(1) || (Condition{"<", 1}).holds(1) || !(Condition{"!=", 1}).holds(2) || (Condition{"?", 1}).holds(1) {
 		t.Error("the bounds are wrong")
 	}
 }

@@ -80,8 +80,8 @@ type IncidentCost struct {
 	Estimated bool `json:"estimated,omitempty"`
 }
 
-// IncidentCostOf converts what an incident cost.
-func IncidentCostOf(i alerting.Incident) IncidentCost {
+// incidentCostOf converts what an incident cost.
+func incidentCostOf(i alerting.Incident) IncidentCost {
 	if i.Last.Burn == nil {
 		return IncidentCost{}
 	}
@@ -155,7 +155,7 @@ func IncidentOf(i alerting.Incident, spec *slo.Spec, now time.Time) Incident {
 		Onset: i.Onset.UTC(), Detected: i.Alerted().UTC(), Escalated: TimeOrNull(i.Escalated), Ended: TimeOrNull(i.Ended), Resolved: TimeOrNull(i.Resolved),
 		Duration: i.Duration().Seconds(), TimeToDetect: i.TimeToDetect().Seconds(), TimeToResolve: seconds(i.TimeToResolve(), !i.Open),
 		TimeToAcknowledge: seconds(i.TimeToAcknowledge()), TimeToMitigate: seconds(i.TimeToMitigate()),
-		IncidentCost: IncidentCostOf(i), Thread: i.Group, MergedInto: i.MergedInto(), State: "open", Damaged: i.Damaged, Late: i.Late,
+		IncidentCost: incidentCostOf(i), Thread: i.Group, MergedInto: i.MergedInto(), State: "open", Damaged: i.Damaged, Late: i.Late,
 	}
 	if !i.Open {
 		out.State = strings.ToLower(sentences.Ended(i))

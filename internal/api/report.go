@@ -303,15 +303,15 @@ type Decision struct {
 // ReportJSON writes the facts of a report, indented, with a line break at its end. The same report
 // gives the same bytes.
 func ReportJSON(r report.Report) []byte {
-	b, err := json.MarshalIndent(ReportDataOf(r), "", "  ")
+	b, err := json.MarshalIndent(reportDataOf(r), "", "  ")
 	if err != nil {
 		panic(err) // all of it are numbers, texts and times of this century
 	}
 	return append(b, '\n')
 }
 
-// ReportDataOf converts a report.
-func ReportDataOf(r report.Report) ReportData {
+// reportDataOf converts a report.
+func reportDataOf(r report.Report) ReportData {
 	delivery := DeliveryOf(r.Delivery)
 	out := ReportData{
 		Key: r.Key, Title: r.Title(), Verdict: r.Verdict(), Name: r.Name, Period: r.Period.String(), Timezone: r.Zone,

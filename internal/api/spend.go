@@ -107,7 +107,7 @@ func SpendOf(st budget.Status, l *budget.Ledger, incidents []alerting.Incident, 
 		if c := i.Claim(); c.From < to && c.To > from {
 			out.Incidents = append(out.Incidents, SpentIncident{
 				ID: i.ID, Severity: string(i.Severity), Onset: i.Onset.UTC(), Duration: i.Duration().Seconds(), Open: i.Open,
-				IncidentCost: IncidentCostOf(i), SpentShare: spentShare(shares[n], st), OldDuration: slo.ShortDuration(i.Duration()),
+				IncidentCost: incidentCostOf(i), SpentShare: spentShare(shares[n], st), OldDuration: slo.ShortDuration(i.Duration()),
 			})
 		}
 	}

@@ -30,8 +30,8 @@ type Span struct {
 	To   time.Time
 }
 
-// Length returns the time from the one end to the other.
-func (s Span) Length() time.Duration { return s.To.Sub(s.From) }
+// length returns the time from the one end to the other.
+func (s Span) length() time.Duration { return s.To.Sub(s.From) }
 
 // Alerts compares what fired, oldest first. Alerts of one severity that overlap are one burn.
 func Alerts(o Ours, t Theirs) []AlertDifference {
@@ -186,8 +186,8 @@ func onlyOurs(o Ours, t Theirs, s Alert, ours []Alert) (Cause, string) {
 		return Holes, fmt.Sprintf("%s with bad events before the alert have no recorded ratio", times(missing))
 	case n > 0 && 2*silent >= n:
 		return Births, fmt.Sprintf("%s with bad events before the alert are recorded as 0: a series that is born with its first error has no increase", times(silent))
-	case t.Tool == Pyrra && s.Length() < wait(o.Spec, s.Severity):
-		return Wait, fmt.Sprintf("it lasted %s, and their alert waits for %s", figures.Duration(s.Length()), figures.Duration(wait(o.Spec, s.Severity)))
+	case t.Tool == Pyrra && s.length() < wait(o.Spec, s.Severity):
+		return Wait, fmt.Sprintf("it lasted %s, and their alert waits for %s", figures.Duration(s.length()), figures.Duration(wait(o.Spec, s.Severity)))
 	}
 	return Figures, "their ratios stayed below their threshold, or their windows are others"
 }

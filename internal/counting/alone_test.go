@@ -139,7 +139,7 @@ func (w aloneWorld) read(seed uint64) aloneRead {
 				}
 				v[0] += bad
 				v[w.goods+1] += all
-				out.want[minute] = out.want[minute].Plus(Tally{Total: all, Bad: bad})
+				out.want[minute] = out.want[minute].plus(Tally{Total: all, Bad: bad})
 				target, labels := fmt.Sprint("t", i), ""
 				if i == 0 && w.renamed > 0 && m >= w.renamed {
 					target += "n"
@@ -217,7 +217,7 @@ func TestFaultsAtOnceWithoutCounterpart(t *testing.T) {
 				continue
 			}
 			is := Tally{Total: float64(got.Total) / 1000, Bad: float64(got.Bad) / 1000}
-			told, right = told.Plus(is), right.Plus(want)
+			told, right = told.plus(is), right.plus(want)
 			if (!felt && w.lost+w.noTotal == 0) && is != want {
 				odd = append(odd, fmt.Sprintf("minute %d has %g bad of %g, want %g of %g", m-2000, is.Bad, is.Total, want.Bad, want.Total))
 			}

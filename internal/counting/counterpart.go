@@ -389,7 +389,7 @@ func (c asking) answer(a, target int32, ms int64, room float64, backs []back) fl
 	for i := range backs {
 		if b := &backs[i]; b.account == a {
 			m := c.hand(b, target, ms, room)
-			if moved = moved.Plus(m); !b.both {
+			if moved = moved.plus(m); !b.both {
 				over += b.n - m.Good
 			}
 		}
@@ -397,7 +397,7 @@ func (c asking) answer(a, target int32, ms int64, room float64, backs []back) fl
 	for i := range c.Orphans {
 		if o := &c.Orphans[i]; over > 0 && slices.ContainsFunc(backs, func(b back) bool { return b.account == a && c.tells(&b, target, ms, o) }) {
 			share := Tally{Good: min(over, o.Total-o.Good)}
-			moved, over = moved.Plus(share), over-share.Good
+			moved, over = moved.plus(share), over-share.Good
 			c.give(o, share)
 		}
 	}
@@ -453,7 +453,7 @@ func (c asking) hand(b *back, target int32, ms int64, room float64) (moved Tally
 			share.Good = min(left, math.Floor(b.n*(before+left)/all)-math.Floor(b.n*before/all))
 			before += left
 		}
-		moved = moved.Plus(share)
+		moved = moved.plus(share)
 		c.give(o, share)
 	}
 	return moved
@@ -530,10 +530,10 @@ func (c asking) answered(o *Orphan, guessed bool) {
 	case !o.Failed:
 		c.change(o.Account, o.At, own)
 	default:
-		own = own.Plus(o.Rest)
+		own = own.plus(o.Rest)
 		o.Failed, o.Rest = false, Tally{}
 		if other := c.failed(o.Account, o.At); other != nil { // of several, the last one tells
-			other.Rest = other.Rest.Plus(own)
+			other.Rest = other.Rest.plus(own)
 			return
 		}
 		bad, total, v := own.Events(true)
@@ -561,11 +561,11 @@ func (c asking) change(a int32, at budget.Minute, by Tally) {
 	}
 	if at > c.Accounts[a].through() {
 		m := c.minute(a, at)
-		m.Sum = m.Sum.Plus(by)
+		m.Sum = m.Sum.plus(by)
 		return
 	}
 	if o := c.failed(a, at); o != nil {
-		o.Rest = o.Rest.Plus(by)
+		o.Rest = o.Rest.plus(by)
 		return
 	}
 	signed := func(n float64) int64 {

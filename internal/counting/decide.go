@@ -78,7 +78,7 @@ func (c *Counter) advance(a int32, to budget.Minute) {
 // settle closes the minute of one account.
 func (c *Counter) settle(a int32, m budget.Minute, sum *Minute) {
 	acc, info := &c.Accounts[a], c.index.Accounts[a]
-	all := sum.Sum.Plus(acc.Carry)
+	all := sum.Sum.plus(acc.Carry)
 	if sum.Last == 0 {
 		acc.Carry = all
 		return
@@ -98,7 +98,7 @@ func (c *Counter) settle(a int32, m budget.Minute, sum *Minute) {
 	case !acc.Hole.Open && 2*sum.Guess > all.Total && acc.empty() >= m:
 		c.spread(a, all, m, m, true)
 	case acc.Hole.Open:
-		acc.Hole.Sum = acc.Hole.Sum.Plus(all)
+		acc.Hole.Sum = acc.Hole.Sum.plus(all)
 	default:
 		c.settleCount(a, m, sum, all)
 	}

@@ -468,7 +468,7 @@ func (h *Hours) drain(col int) {
 				h.bridge(a, since, EndOf(m.At), m.Sum)
 				return
 			}
-			tally.sum = tally.sum.Plus(m.Sum)
+			tally.sum = tally.sum.plus(m.Sum)
 		})
 		h.Accounts[i].open = 0
 	}
@@ -491,7 +491,7 @@ func (h *Hours) bridge(account int32, from, to int64, sum Tally) {
 	for m := first; m <= last; {
 		end := min(budget.Minute((m.Hour()+1)*60), last+1)
 		tally, share := h.tally(account, m.Hour()), float64(end-m)/all
-		tally.sum = tally.sum.Plus(Tally{Total: sum.Total * share, Bad: sum.Bad * share, Good: sum.Good * share})
+		tally.sum = tally.sum.plus(Tally{Total: sum.Total * share, Bad: sum.Bad * share, Good: sum.Good * share})
 		tally.partial = max(tally.partial, int(end-m))
 		m = end
 	}

@@ -322,7 +322,7 @@ func (r *sim) Slot(_ int32, at budget.Minute, s budget.Slot) {
 }
 
 func (r *sim) Late(_ int32, _, at budget.Minute, bad, total int64) {
-	r.got[at] = r.got[at].Plus(Tally{Total: float64(total) / 1000, Bad: float64(bad) / 1000})
+	r.got[at] = r.got[at].plus(Tally{Total: float64(total) / 1000, Bad: float64(bad) / 1000})
 	r.amended += float64(total) / 1000
 }
 
@@ -486,7 +486,7 @@ func (r *sim) live() (got, want Tally, wrong float64) {
 	}
 	first := r.state.Promises[0].Since
 	for m := first; m <= SlotOf(end); m++ {
-		got, want = got.Plus(r.got[m]), want.Plus(r.w.truth[m])
+		got, want = got.plus(r.got[m]), want.plus(r.w.truth[m])
 		wrong += math.Abs(r.got[m].Total - r.w.truth[m].Total)
 	}
 	for _, s := range r.w.series {

@@ -303,8 +303,8 @@ func (t *Tally) Add(r Role, n float64) {
 	}
 }
 
-// Plus returns the sum of both.
-func (t Tally) Plus(o Tally) Tally { return Tally{t.Total + o.Total, t.Bad + o.Bad, t.Good + o.Good} }
+// plus returns the sum of both.
+func (t Tally) plus(o Tally) Tally { return Tally{t.Total + o.Total, t.Bad + o.Bad, t.Good + o.Good} }
 
 // Verdict says whether the counts of a minute could be taken as they came.
 type Verdict uint8

@@ -77,7 +77,7 @@ func (a *auditor) look(ctx context.Context) error {
 	}
 	a.whole = time.Now()
 	before := a.standing.Load()
-	next := AuditOf(found)
+	next := auditOf(found)
 	next.At = api.TimeOrNull(a.now())
 	a.tell(next, before)
 	a.take(found, next)
@@ -137,11 +137,11 @@ func toldHeads(ctx context.Context, db *store.DB) []store.Place {
 // that its kept reports have told.
 func VerifyLog(ctx context.Context, db *store.DB, told ...store.Place) (*api.Audit, error) {
 	found, err := db.Verify(ctx, store.Place{}, append(told, toldHeads(ctx, db)...)...)
-	return AuditOf(found), err
+	return auditOf(found), err
 }
 
-// AuditOf converts what a look at the log has found.
-func AuditOf(found store.Audit) *api.Audit {
+// auditOf converts what a look at the log has found.
+func auditOf(found store.Audit) *api.Audit {
 	out := &api.Audit{
 		Whole: found.Found == 0, Acts: found.Head.Seq, Head: found.Head.String(), Hash: found.Head.Hash,
 		Began: api.TimeOrNull(found.Began), Found: found.Found, Faults: []api.Fault{},

@@ -133,8 +133,8 @@ func And(selector string, m Matcher) string {
 	return head + string(m) + "}"
 }
 
-// Label writes the name of a label, in quotes where PromQL asks for them.
-func Label(name string) string {
+// label writes the name of a label, in quotes where PromQL asks for them.
+func label(name string) string {
 	if model.LegacyValidation.IsValidLabelName(name) {
 		return name
 	}
@@ -145,7 +145,7 @@ func Label(name string) string {
 func By(names ...string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {
-		quoted[i] = Label(name)
+		quoted[i] = label(name)
 	}
 	return "by (" + strings.Join(quoted, ", ") + ")"
 }

@@ -147,7 +147,7 @@ func AwaitsApproval(a alerting.Act) string {
 
 // Abort says which experiment has to end, and why.
 func (f Facts) Abort() Text {
-	return say("The experiment ", foreign(f.Event.Act), " "+f.Experiment()+". End it now.")
+	return say("The experiment ", foreign(f.Event.Act), " "+f.experiment()+". End it now.")
 }
 
 // Until says how long a silence lasts.

@@ -39,7 +39,7 @@ func (f Headline) Within(room int) string {
 	case !f.Incident.Open:
 		return was(f.Incident, f.Spec)
 	case f.Stopped():
-		return ErrorsStopped + " " + f.stops() + ": " + f.Spec.SLI.Noun() + " on " + Place(f.Event.SLO)
+		return ErrorsStopped + " " + f.stops() + ": " + f.Spec.SLI.Noun() + " on " + place(f.Event.SLO)
 	}
 	full := f.Symptom() + f.sinceWhen()
 	rest := []string{f.suspicion(), f.exhaustion()}
@@ -82,7 +82,7 @@ func (f Headline) stops() string {
 // Title returns what stands above everything else: the symptom, or that it has stopped.
 func (f Headline) Title() string {
 	if f.Stopped() {
-		return ErrorsStopped + ": " + f.Spec.SLI.Noun() + " on " + Place(f.Event.SLO)
+		return ErrorsStopped + ": " + f.Spec.SLI.Noun() + " on " + place(f.Event.SLO)
 	}
 	return f.Symptom()
 }
@@ -90,7 +90,7 @@ func (f Headline) Title() string {
 // Symptom says what users feel, and how many of them: "99 % of card payments on checkout /pay
 // fail". Without a figure it is what they felt, or feel.
 func (f Headline) Symptom() string {
-	what := f.of() + " on " + Place(f.Event.SLO)
+	what := f.of() + " on " + place(f.Event.SLO)
 	now, _, soFar := f.failing()
 	if now.Bad == 0 { // unknown, or none at the moment, which proves nothing yet
 		return what + " " + f.Spec.SLI.Fails(false)
@@ -191,9 +191,9 @@ func (f Headline) suspicion() string {
 // Unedited tells those whose message is not brought up to date where to look.
 const Unedited = "This text stays as it is; what is found out later is on the incident's page."
 
-// Place returns what users know a budget by: its service, and the values of its labels: "checkout
+// place returns what users know a budget by: its service, and the values of its labels: "checkout
 // /pay".
-func Place(id slo.ID) string {
+func place(id slo.ID) string {
 	name := id.Service()
 	for _, l := range id.Labels() {
 		name += " " + l.Value
@@ -204,7 +204,7 @@ func Place(id slo.ID) string {
 // was says in one sentence without its full stop what an incident that is over was: "payments on
 // checkout /pay failed for 20 min, 13,893 of them (34.8 % of the budget)".
 func was(i alerting.Incident, spec *slo.Spec) string {
-	s := spec.SLI.Noun() + " on " + Place(i.SLO) + " " + spec.SLI.Fails(true) + " for " + figures.Duration(i.Duration())
+	s := spec.SLI.Noun() + " on " + place(i.SLO) + " " + spec.SLI.Fails(true) + " for " + figures.Duration(i.Duration())
 	if i.Last.Burn == nil {
 		return s
 	}

@@ -102,7 +102,7 @@ func (f Facts) Predicate() string {
 	case f.Event.Rule == alerting.RulePolicy:
 		return f.gatePredicate()
 	case f.Event.Rule == alerting.RuleExperiment:
-		return "bears an experiment that " + f.Experiment()
+		return "bears an experiment that " + f.experiment()
 	case f.Event.Rule == alerting.RuleTraffic:
 		return "has had no traffic for " + figures.Duration(f.Event.Time().Sub(f.Event.Since.Time())) + ", which is not usual at this hour"
 	case f.Event.Kind == alerting.Noticed:
@@ -153,8 +153,8 @@ func (f Facts) gatePredicate() string {
 	return f.Headline().used()
 }
 
-// Experiment returns why an experiment has to end, as the rest of a sentence about it.
-func (f Facts) Experiment() string {
+// experiment returns why an experiment has to end, as the rest of a sentence about it.
+func (f Facts) experiment() string {
 	if f.Event.Reason == alerting.ExperimentBurns {
 		return "is still running while an alert has fired"
 	}
@@ -170,7 +170,7 @@ func (f Facts) Lead() []Text {
 	}
 	switch {
 	case f.Event.Rule == alerting.RuleTraffic:
-		all = append(all, f.Silence())
+		all = append(all, f.silence())
 	case f.Event.Kind == alerting.Noticed:
 		all = append(all, f.Spending(), f.forecast(), f.Late())
 	case f.Event.Rule == alerting.RuleNoData:
@@ -218,7 +218,7 @@ func (f Facts) Period() string {
 // Burning says what an incident that is open does, in the pair of windows that fired and since it
 // began.
 func (f Facts) Burning() []Text {
-	return said([]Text{f.Windows(), f.Tested(), f.affected(), f.forecast()})
+	return said([]Text{f.Windows(), f.tested(), f.affected(), f.forecast()})
 }
 
 // Account says what the burn has taken so far and why it is told: what stands below what is read
@@ -230,7 +230,7 @@ func (f Facts) Account() []Text {
 	}
 	i := f.Incident
 	noticed := say("Noticed ", moment(i.Alerted()), " (", figures.Duration(i.TimeToDetect()), " later).")
-	return said([]Text{f.affected(), left, noticed, f.Windows(), f.Tested()})
+	return said([]Text{f.affected(), left, noticed, f.Windows(), f.tested()})
 }
 
 // Windows puts the pair of windows that fired into words. It is empty without one.
@@ -256,8 +256,8 @@ func (f Facts) Windows() Text {
 // out.
 const lowTraffic = 1000
 
-// Tested says how the test for low traffic came out. It is empty where there is traffic enough.
-func (f Facts) Tested() Text {
+// tested says how the test for low traffic came out. It is empty where there is traffic enough.
+func (f Facts) tested() Text {
 	s, kind := f.Incident.First.Sure, f.Spec.SLI.Kind
 	if s == nil || s.Total >= lowTraffic {
 		return nil
@@ -469,8 +469,8 @@ func Counted(thousandths int64, k slo.Kind) string {
 	return figures.Events(thousandths) + " " + unit(k, thousandths != budget.Unit)
 }
 
-// Silence tells that nobody comes any more, and why that is worth a look.
-func (f Facts) Silence() Text {
+// silence tells that nobody comes any more, and why that is worth a look.
+func (f Facts) silence() Text {
 	t := say("There has been no event since ", figures.UTC(f.Event.Since.Time()), ". ")
 	if u := f.Event.Usual; u != nil {
 		t = say(t, "The same hours of the weeks before had at least ", Counted(u.Total, f.Spec.SLI.Kind), ". ")

@@ -29,9 +29,9 @@ var mistakes = []struct {
 	{regexp.MustCompile(`^\d+ `), "a duration has no spaces and short units", "write for example 5m, 1h or 28d"},
 }
 
-// ParseDuration reads a positive duration as Prometheus writes them: 300ms, 30s, 5m, 1h30m, 28d,
+// parseDuration reads a positive duration as Prometheus writes them: 300ms, 30s, 5m, 1h30m, 28d,
 // 4w. Days are 24 hours and weeks are 7 days; months and years are refused.
-func ParseDuration(s string) (time.Duration, error) {
+func parseDuration(s string) (time.Duration, error) {
 	s = strings.TrimSpace(s)
 	for _, m := range mistakes {
 		if m.pattern.MatchString(s) {

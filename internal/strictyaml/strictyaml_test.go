@@ -144,7 +144,7 @@ func TestDurations(t *testing.T) {
 		"5m": 5 * time.Minute, "1h30m": 90 * time.Minute, "28d": 672 * time.Hour, "4w": 672 * time.Hour,
 		"300ms": 300 * time.Millisecond, "1d12h": 36 * time.Hour, " 5m ": 5 * time.Minute,
 	} {
-		if got, err := ParseDuration(s); err != nil || got != want {
+		if got, err := parseDuration(s); err != nil || got != want {
 			t.Errorf("%q is %s (%v), want %s", s, got, err, want)
 		}
 	}
@@ -155,7 +155,7 @@ func TestDurations(t *testing.T) {
 		"5 m": "no spaces", "30m1h": "is not a duration", "fast": "is not a duration", "5min": "is not a duration", "∞": "is not a duration",
 		"99999999999999999999d": "is not a duration", "200000w": "is not a duration",
 	} {
-		if got, err := ParseDuration(s); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := parseDuration(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %s %v, want an error with %q", s, got, err, want)
 		} else if hint := err.(*durationError).hint; hint == "" {
 			t.Errorf("%q has no hint", s)
@@ -464,7 +464,7 @@ func TestDurationsReadBack(t *testing.T) {
 		if strings.Contains(text, "y") {
 			t.Skip("years are not read")
 		}
-		if got, err := ParseDuration(text); err != nil || got != d {
+		if got, err := parseDuration(text); err != nil || got != d {
 			t.Fatalf("%s: %s %v", text, got, err)
 		}
 	})

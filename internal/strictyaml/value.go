@@ -205,7 +205,7 @@ func (v Value) Duration() (time.Duration, bool) {
 	if !ok {
 		return 0, false
 	}
-	d, err := ParseDuration(s)
+	d, err := parseDuration(s)
 	if err != nil {
 		v.Problem(fmt.Sprintf("%s: %s", v.Name(), err), err.(*durationError).hint)
 		return 0, false
