@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -48,12 +49,20 @@ func (a *auditor) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		a.unread.Tried(a.log, "cannot read the log of acts to verify it", err)
+		a.looked(err)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
+	}
+}
+
+// looked logs how a look went. Whoever has lost the lead reads nothing until it stands by, which is
+// told where it happens and says nothing of the log of acts: the next look is as good.
+func (a *auditor) looked(err error) {
+	if !errors.Is(err, store.ErrDeposed) {
+		a.unread.Tried(a.log, "cannot read the log of acts to verify it", err)
 	}
 }
 
