@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -67,6 +68,9 @@ func TestScripts(t *testing.T) {
 var raceDetector bool
 
 func TestMain(m *testing.M) {
+	if raceDetector { // unless others are asked for: they are of commands that run and end
+		_ = flag.Set("test.run", "^TestScripts$")
+	}
 	testscript.Main(m, map[string]func(){
 		"slowburn": func() { os.Exit(run(os.Args[1:], scripted())) },
 	})
