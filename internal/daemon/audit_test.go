@@ -218,22 +218,6 @@ func TestWhoChangesTheLogIsFoundOut(t *testing.T) {
 	}
 }
 
-// TestALostLeadIsNoFaultOfTheLog: a daemon that was stopped for a while, and stands by when it goes
-// on, says nothing of the log of acts; a database that cannot be read is told.
-func TestALostLeadIsNoFaultOfTheLog(t *testing.T) {
-	w := wire(t, "")
-	var log logtest.Log
-	w.auditor.log = slog.New(slog.NewTextHandler(&log, nil))
-	w.auditor.looked(&store.Error{Op: "verify", Err: fmt.Errorf("%w: %w", store.ErrDeposed, context.Canceled)})
-	if text := log.String(); text != "" {
-		t.Errorf("a lost lead is told as %s", text)
-	}
-	w.auditor.looked(&store.Error{Op: "verify", Err: store.ErrCorrupt})
-	if log.Count("level=ERROR") != 1 {
-		t.Errorf("a damaged store is told as %q", log.String())
-	}
-}
-
 // TestAReportTellsTheHead: and a log that was made anew does not have it.
 func TestAReportTellsTheHead(t *testing.T) {
 	w := wire(t, "")

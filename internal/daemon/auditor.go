@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -49,20 +48,12 @@ func (a *auditor) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		a.looked(err)
+		a.unread.Tried(a.log, "cannot read the log of acts to verify it", err)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
-	}
-}
-
-// looked logs how a look went. Whoever has lost the lead reads nothing until it stands by, which is
-// told where it happens and says nothing of the log of acts: the next look is as good.
-func (a *auditor) looked(err error) {
-	if !errors.Is(err, store.ErrDeposed) {
-		a.unread.Tried(a.log, "cannot read the log of acts to verify it", err)
 	}
 }
 

@@ -164,7 +164,7 @@ func (a *Daemon) takeOver(ctx context.Context) error {
 	}
 	marks, err := a.db.Marks(ctx)
 	if err != nil {
-		a.Log.Error("cannot read the reading positions", "err", err)
+		a.standby.unfollowed.Tried(a.Log, unfollowed, err)
 		return err
 	}
 	a.goOn(marks)
@@ -190,9 +190,11 @@ func (a *Daemon) follow(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	a.standby.unfollowed.Tried(a.Log, "cannot follow the leader; pages show what was read last", err)
+	a.standby.unfollowed.Tried(a.Log, unfollowed, err)
 	return err
 }
+
+const unfollowed = "cannot follow the leader; pages show what was read last"
 
 func (a *Daemon) look(ctx context.Context) error {
 	if a.standby.follower == nil {

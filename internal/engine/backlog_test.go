@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 
+	"github.com/slowburn-sre/slowburn/internal/logtest"
 	"github.com/slowburn-sre/slowburn/internal/outbox"
 	"github.com/slowburn-sre/slowburn/internal/store"
 )
@@ -47,6 +49,22 @@ func TestWhatAnotherLeaderDecidesIsNotOwed(t *testing.T) {
 		}
 		if owed != c.want {
 			t.Errorf("%v: %d messages are owed in memory, want %d", c.err, owed, c.want)
+		}
+	}
+}
+
+// TestOnlyAStoreThatFailsIsLogged: who has lost the lead says so where it stands by.
+func TestOnlyAStoreThatFailsIsLogged(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want int
+	}{"a full disk is told": {errors.New("full"), 1}, "a lost lead is not": {fmt.Errorf("commit: %w", store.ErrDeposed), 0}} {
+		var log logtest.Log
+		e := &Engine{Options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+		e.backlog.store = refusing{err: c.err}
+		var sum Summary
+		if e.commit(t.Context(), store.Tick{}, &sum); !errors.Is(sum.StoreErr, c.err) || log.Count("level=ERROR") != c.want {
+			t.Errorf("%s: the tick says %v, the log %q", name, sum.StoreErr, log.String())
 		}
 	}
 }

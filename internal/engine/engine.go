@@ -387,6 +387,8 @@ func (e *Engine) commit(ctx context.Context, tick store.Tick, sum *Summary) {
 	e.backlog.add(tick)
 	err := e.backlog.save(ctx)
 	switch {
+	case errors.Is(err, store.ErrDeposed): // logged where it stands by
+		sum.StoreErr = err
 	case err != nil:
 		sum.StoreErr = err
 		e.Log.Error("cannot write to the store; decisions go on in memory", "err", err, "ticks", len(e.backlog.ticks))

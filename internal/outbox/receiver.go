@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/slowburn-sre/slowburn/internal/trouble"
 )
 
 // Store is what the pump needs of the place where entries are kept. An error that is [ErrDeposed]
@@ -32,8 +34,9 @@ type Store interface {
 // ErrTaken says that somebody else had a hand in the entry.
 var ErrTaken = errors.New("somebody else had a hand in it")
 
-// ErrDeposed says that somebody else leads: nothing may be written or sent any more.
-var ErrDeposed = errors.New("this process leads no longer")
+// ErrDeposed says that somebody else leads: nothing may be written or sent any more. The daemon
+// logs that it stands by.
+var ErrDeposed error = trouble.Known("this process leads no longer")
 
 // Receiver delivers entries to one place. Its errors are Failures. It must be safe for concurrent
 // use; the pump never uses it twice at a time for one channel.

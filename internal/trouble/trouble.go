@@ -5,6 +5,7 @@ package trouble
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -22,9 +23,18 @@ type Spell struct {
 	silent      int       // tries that have failed since it was last logged
 }
 
+// Known is an error that is logged where it arises: wherever else it comes up it is no trouble of
+// its own, and says nothing of one that lasts.
+type Known string
+
+func (k Known) Error() string { return string(k) }
+
 // Tried takes how a try went, and logs it where somebody has to know. The words say what cannot be
 // done, in the same way each time.
 func (s *Spell) Tried(log *slog.Logger, words string, err error) {
+	if errors.As(err, new(Known)) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()

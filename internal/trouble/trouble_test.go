@@ -3,6 +3,7 @@ package trouble
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -26,8 +27,10 @@ func TestTroubleIsLoggedWhenItBeginsOnceAMinuteAndWhenItIsOver(t *testing.T) {
 		}, AddSource: true}))
 		var s Spell
 		s.Tried(log, "cannot read", nil)
+		s.Tried(log, "cannot read", Known("said elsewhere"))
 		for range 240 {
 			s.Tried(log, "cannot read", errors.New("no answer"))
+			s.Tried(log, "cannot read", fmt.Errorf("read: %w", Known("said elsewhere")))
 			time.Sleep(time.Second)
 		}
 		for range 2 {
