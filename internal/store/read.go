@@ -73,6 +73,9 @@ func damaged(id string, of slo.ID, open bool, detected, resolved time.Time) aler
 		ID: id, SLO: of, Rule: alerting.Rule(rule), Severity: alerting.Ticket, Open: open, Damaged: true,
 		Onset: detected, Detected: detected, Ended: resolved, Resolved: resolved,
 	}
+	if open {
+		i.Ended = detected // that far it is known to have burned
+	}
 	if i.Rule == alerting.RulePage {
 		i.Severity = alerting.Page
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 )
@@ -110,7 +111,7 @@ func TestOneUnreadableIncidentHidesNoOther(t *testing.T) {
 	if _, err := db.Load(background); err != nil {
 		t.Errorf("the daemon does not start: %v", err)
 	}
-	if i := damaged(`shop/pay{a="b/c"}/page/17`, `shop/pay{a="b/c"}`, true, at(1), at(0)); i.Rule != alerting.RulePage || i.Severity != alerting.Page {
+	if i := damaged(`shop/pay{a="b/c"}/page/17`, `shop/pay{a="b/c"}`, true, at(1), time.Time{}); i.Rule != alerting.RulePage || i.Severity != alerting.Page || i.Duration() != 0 {
 		t.Errorf("%+v", i)
 	}
 }
