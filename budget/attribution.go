@@ -62,9 +62,10 @@ func Attribute(l *Ledger, claims []Claim) Attribution {
 // In returns how many bad events of [from, to) belong to each claim, and how many to none. Together
 // they are what the ledger holds of that time.
 //
-// A claim that lies within the time gets all that it may call its own. One that crosses a bound is
-// split there by whole hours, so its part before the bound may hold bad events of the first hour
-// from before it began.
+// A claim that lies within the time gets all that it may call its own. One that crosses a bound has
+// behind it what the ledger holds there through the claim's last hour, and before it the rest: what
+// a burn begins with is often not the first that went bad in its hour, and little goes bad after
+// its end.
 func (a Attribution) In(from, to Minute) (shares []int64, unattributed int64) {
 	shares = make([]int64, len(a.own))
 	unattributed = a.ledger.Sum(from, to).Bad
@@ -83,7 +84,7 @@ func (a Attribution) before(c Claim, m Minute) int64 {
 	case m >= c.To:
 		return c.Bad
 	}
-	return min(c.Bad, a.ledger.Sum(Minute(c.From.Hour()*60), m).Bad)
+	return c.Bad - min(c.Bad, a.ledger.Sum(m, Minute(((c.To-1).Hour()+1)*60)).Bad)
 }
 
 // hours returns the bad events of the hours that have a minute in [from, to).

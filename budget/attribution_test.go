@@ -153,3 +153,28 @@ func TestWhatACorrectionLeavesOutIsNobodys(t *testing.T) {
 		t.Errorf("%v and %d; the first hour of burning is excused", shares, rest)
 	}
 }
+
+// TestAClaimOverABoundHasWhatLiesBehindIt: what went bad in the hour of the onset, before it, takes
+// nothing from a later period.
+func TestAClaimOverABoundHasWhatLiesBehindIt(t *testing.T) {
+	l := new(Ledger)
+	for m := range Minute(3 * 1440) {
+		bad := int64(0)
+		switch {
+		case m >= 14*60 && m < 15*60, m >= 1440+120 && m < 1440+156:
+			bad = 1
+		}
+		l.Put(m, Count(bad, 10))
+	}
+	c := Claim{From: 14*60 + 48, To: 1440 + 187, Bad: 12 + 36}
+	a := Attribute(l, []Claim{c})
+	for _, day := range []struct {
+		from, to Minute
+		share    int64
+		rest     int64
+	}{{0, 1440, 12, 48}, {1440, 2880, 36, 0}} {
+		if shares, rest := a.In(day.from, day.to); shares[0] != day.share || rest != day.rest {
+			t.Errorf("from %d: %d and %d, want %d and %d", day.from, shares[0], rest, day.share, day.rest)
+		}
+	}
+}
