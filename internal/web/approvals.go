@@ -18,7 +18,7 @@ type approvalsView struct {
 	MayAct   bool   // there is a form
 	AskToken bool   // which must bring a token
 	By       string // who has signed in, "" if nobody
-	Empty    string // what is said if nothing waits
+	Empty    markup // what is said if nothing waits
 }
 
 // waitingAct is one act that somebody has asked for.

@@ -8,6 +8,7 @@ import (
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
 	"github.com/slowburn-sre/slowburn/internal/figures"
+	"github.com/slowburn-sre/slowburn/internal/sentences"
 )
 
 // banner tells of an open incident, in the words of the page that was sent.
@@ -15,9 +16,9 @@ type banner struct {
 	alerting.Incident
 	Key, Kind string // its colour, and what kind it is
 	Symptom   string
-	Has       string // who has it
-	Left      string // of the budget, "" if that is not known
-	For       string // how long it has lasted
+	Has       sentences.Text // who has it, and whether it is silenced
+	Left      string         // of the budget, "" if that is not known
+	For       string         // how long it has lasted
 }
 
 // shownBanners is how many open incidents a page begins with.
@@ -56,10 +57,8 @@ func loudness(i alerting.Incident) int {
 
 // bannerOf tells of one incident.
 func (s openIncidents) bannerOf(seen *engine.Snapshot, i alerting.Incident) banner {
-	b := banner{Incident: i, Key: stateKey(i), Kind: nameOf(i), Symptom: symptom(factsOf(seen, i, s.Now())), Has: "nobody has acknowledged it", For: figures.Duration(s.Now().Sub(i.Onset))}
-	if a, ok := i.Acknowledged(); ok {
-		b.Has = "acknowledged by " + a.By
-	}
+	f := factsOf(seen, i, s.Now())
+	b := banner{Incident: i, Key: stateKey(i), Kind: nameOf(i), Symptom: symptom(f), Has: f.Headline().Has(), For: figures.Duration(s.Now().Sub(i.Onset))}
 	if of, ok := seen.Budget(i.SLO); ok && of.Windows[0].Sized && of.Windows[0].Sum.Total > 0 {
 		b.Left = of.Windows[0].LeftText()
 	}

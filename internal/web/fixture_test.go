@@ -306,6 +306,7 @@ func TestServeTheShop(t *testing.T) {
 	for name, path := range pages {
 		pages[name] = srv.URL + path
 	}
+	pages["error"] = srv.URL + "/there/is/nothing"
 	must(t, json.NewEncoder(os.Stdout).Encode(pages))
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }

@@ -233,7 +233,7 @@ func (s *site) incidentParts(ctx context.Context, i alerting.Incident) []part {
 	before := part{Heading: "Earlier incidents of this budget", Table: s.incidentTable(earlier[:min(len(earlier), earlierIncidents)]), Empty: "None that is known."}
 	before.Table.Label = "Earlier incidents"
 	if err := errors.Join(err, err2, err3); err != nil { // what is open is in memory; what was before is not
-		before.Empty = "They cannot be read: " + err.Error()
+		before.Empty = text("They cannot be read: " + err.Error())
 	}
 	return append(parts, before)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (l list) hasForm() bool { return l.Filter != nil }
 type part struct {
 	Heading, ID, Words string
 	Table              table
-	Empty              string
+	Empty              markup
 	More               markup
 }
 
@@ -50,16 +51,17 @@ type fact struct {
 const shownIncidents = 200
 
 func (s *site) incidentsPage(r *http.Request) (string, page, error) {
-	wanted, err := incidentFilter(r.URL.Query())
+	q := r.URL.Query()
+	wanted, err := incidentFilter(q)
 	if err != nil {
 		return "", page{Here: "incidents"}, err
 	}
-	only := s.narrow(r.URL.Query())
+	only := s.narrow(q)
 	wanted.Limit = only.most(shownIncidents)
 	found, err := s.Archive.Incidents(r.Context(), wanted)
 	found = slices.DeleteFunc(found, func(i alerting.Incident) bool { return !only.shows("", i.SLO) })
 	found = found[:min(len(found), shownIncidents)]
-	v := list{Heading: "Incidents", Parts: []part{{Table: s.incidentTable(found), Empty: only.empty("No alert has fired yet. What fires stands here, with its cost and its postmortem.")}}, Filter: &filter{
+	v := list{Heading: "Incidents", Parts: []part{{Table: s.incidentTable(found), Empty: only.empty("No alert has fired yet. What fires stands here, with its cost and its postmortem.", q.Get("open"))}}, Filter: &filter{
 		Fields: only.fields(field{"open", "Show", map[bool]string{true: "true"}[wanted.Open], []option{{Value: "true", Words: "open only"}}}),
 		Count:  figures.Plural(len(found), "incident") + ", newest first",
 	}}
@@ -107,7 +109,7 @@ func (s *site) changesPage(r *http.Request) (string, page, error) {
 			Fields: only.fields(field{"kind", "Kind", kind, choices(kinds)}),
 			Count:  figures.Plural(len(shown), "change") + ", newest first",
 		},
-		Parts: []part{{Table: s.changeTable(shown), Empty: only.empty(sentences.NoChanges)}},
+		Parts: []part{{Table: s.changeTable(shown), Empty: only.empty(sentences.NoChanges, kind)}},
 	}
 	return "list", page{Title: "Changes", Here: "changes", Body: v}, err
 }
@@ -234,7 +236,7 @@ func (s *site) actionsPage(r *http.Request) (string, page, error) {
 			}
 		}
 		key := map[postmortem.Status]string{postmortem.StatusDraft: "low", postmortem.StatusInReview: "low", postmortem.StatusClosed: "good"}[r.Status]
-		reviews.add(badge(key, string(r.Status)), s.incidentLink(r.Incident, r.Incident), stamp(r.Resolved), text(cmp.Or(r.Class, figures.Unknown)), text(figures.Count(open)), text(r.File))
+		reviews.add(badge(key, string(r.Status)), s.incidentLink(r.Incident, r.Incident), stamp(r.Resolved), text(cmp.Or(r.Class, figures.Unknown)), text(figures.Count(open)), text(filepath.Base(r.File)))
 	}
 	v.Filter = &filter{Fields: only.fields(), Count: figures.Plural(len(items.Rows), "item") + " to be done, overdue ones first"}
 	v.Parts = []part{
@@ -316,7 +318,7 @@ func (s *site) auditPage(r *http.Request) (string, page, error) {
 	v := list{
 		Heading: "Audit log", Lead: "What people did, and every new configuration. Nothing is ever taken out of it; what was taken back stands here, too.",
 		Filter: &filter{Fields: only.fields(field{"kind", "Kind", q.Get("kind"), actKinds}), Count: figures.Plural(len(found), "act") + ", newest first"},
-		Parts:  []part{{Table: t, Empty: only.empty("Nobody has done anything yet. What people do in Slack, on these pages, by the API or on the command line stands here.")}},
+		Parts:  []part{{Table: t, Empty: only.empty("Nobody has done anything yet. What people do in Slack, on these pages, by the API or on the command line stands here.", q.Get("kind"))}},
 	}
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, err
 }
@@ -385,7 +387,7 @@ func (s *site) statusPage(r *http.Request) (string, page, error) {
 	}
 	paging := s.Paging()
 	v.Parts = append(v.Parts,
-		part{Heading: "Destinations of pages", ID: "paging", Words: destinationsInWords(paging), Table: destinationTable(paging, now), Empty: sentences.Sentence(sentences.NobodyTold) + "."},
+		part{Heading: "Destinations of pages", ID: "paging", Words: destinationsInWords(paging), Table: destinationTable(paging, now), Empty: text(sentences.Sentence(sentences.NobodyTold) + ".")},
 	)
 	v.Parts = append(v.Parts, messages.parts...)
 	return "list", page{Title: v.Heading, Here: "status", Body: v}, nil
@@ -410,7 +412,7 @@ func (s *site) messages(ctx context.Context, now time.Time) delivered {
 		{Heading: "Dead letters", ID: "dead", Words: "Messages that no receiver took, and that are not tried again.", Empty: "There are none."},
 	}}
 	if err != nil {
-		words := problemOf(err).text
+		words := text(problemOf(err).text)
 		d.parts[0].Empty, d.parts[1].Empty = words, words
 		return d
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/internal/engine"
@@ -99,10 +100,11 @@ func (s *server) teamOf(service string, id slo.ID) string {
 	return ""
 }
 
-// empty returns what a list without rows says: what would stand there, or that the filter hides it.
-func (n narrowing) empty(words string) string {
-	if n.service+n.team+n.label == "" {
-		return words
+// empty returns what a list without rows says: what would stand there, or that the filter, to which
+// other choices may belong, hides it.
+func (n narrowing) empty(words string, others ...string) markup {
+	if n.service+n.team+n.label+strings.Join(others, "") == "" {
+		return text(words)
 	}
-	return "There is nothing that matches the filter."
+	return `There is nothing that matches the filter. <a href="?">Show all</a>`
 }

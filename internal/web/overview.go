@@ -303,7 +303,7 @@ func headline(found []ranked, gates map[string][]alerting.Verdict) string {
 		n          int
 		noun, more string
 	}{
-		{count["page"], "page", " firing"}, {count["ticket"], "ticket", " firing"}, {count["no-data"], "budget", " without data"}, {count["spent"], "budget", " spent"}, {frozen, "service", " frozen"},
+		{count["page"], "page", " firing"}, {count["ticket"], "ticket", " firing"}, {count["no-data"], "budget", " without data"}, {count["unknown"], "budget", " unknown"}, {count["spent"], "budget", " spent"}, {frozen, "service", " frozen"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, figures.Plural(p.n, p.noun)+p.more)

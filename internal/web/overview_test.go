@@ -9,6 +9,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/slowburn-sre/slowburn/alerting"
 	"github.com/slowburn-sre/slowburn/slo"
 )
 
@@ -76,8 +77,8 @@ func TestTheOverviewSaysWhatBurns(t *testing.T) {
 		heading string
 		banners int
 	}{
-		"":                 {"1 page firing, 1 ticket firing, 1 budget without data, 1 budget spent, 2 of 7 budgets fine", 2},
-		"team=discovery":   {"1 budget without data, 1 of 3 budgets fine", 0},
+		"":                 {"1 page firing, 1 ticket firing, 1 budget without data, 1 budget unknown, 1 budget spent, 2 of 7 budgets fine", 2},
+		"team=discovery":   {"1 budget without data, 1 budget unknown, 1 of 3 budgets fine", 0},
 		"team=payments":    {"1 page firing, 1 ticket firing, 1 budget spent, 1 of 4 budgets fine", 2},
 		"q=freshness":      {"1 of 1 budget fine", 2},
 		"q=there+is+none":  {"No budgets", 2},
@@ -92,8 +93,20 @@ func TestTheOverviewSaysWhatBurns(t *testing.T) {
 			t.Errorf("%q: %d banners, want %d", query, got, want.banners)
 		}
 	}
-	if body := get(h, "/").Body.String(); !strings.Contains(body, "nobody has acknowledged it") {
+	if body := get(h, "/").Body.String(); !strings.Contains(body, "Nobody has it yet.") {
 		t.Error("the overview does not say who has it")
+	}
+}
+
+// A banner says who has an incident and who has silenced it until when, in the words of its page.
+func TestABannerSaysWhoHasItAndThatItIsSilenced(t *testing.T) {
+	s := newShop(t)
+	i := s.source.Snapshot().Open.All()[0].Take(
+		alerting.Act{Key: "a", Kind: alerting.Acknowledge, At: now.Add(-time.Minute), By: "Ana"}).Take(
+		alerting.Act{Key: "s", Kind: alerting.Silence, At: now.Add(-time.Minute), By: "Ben", Until: now.Add(time.Hour)})
+	b := openIncidents{&server{Options: s.options}}.bannerOf(s.source.Snapshot(), i)
+	if has := string(links{}.linked(b.Has)); !strings.Contains(has, "Ana") || !strings.Contains(has, "Silenced by <strong>Ben</strong> until <time") || !strings.Contains(has, "09:30 UTC") {
+		t.Error(has)
 	}
 }
 

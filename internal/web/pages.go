@@ -42,7 +42,7 @@ func newPages(prefix string) *pages {
 		"slo": func(id slo.ID) string { return prefix + budgetPath(id) }, "incident": func(id string) string { return prefix + incidentPath(id) },
 		"service": func(name string) string { return prefix + servicePath(name) }, "figure": figureOf, "badge": badge, "gateBadge": gateBadge, "gateLine": gateLine, "icon": icon, "dress": links{prefix}.linked,
 		"allows": sentences.Allows, "reason": sentences.GateReason, "clearing": sentences.Clearing, "clears": func() string { return sentences.Clears }, "permitted": func(a *alerting.Act) sentences.Text { return sentences.Permitted(*a) },
-		"standing": sentences.Standing, "ended": endedBadge, "gates": legendOfGates, "noQueries": func() string { return sentences.NoQueries }, "mitigated": func() string { return sentences.Sentence(sentences.Mitigated) }, "noBudgets": func() string { return sentences.NoBudgets },
+		"standing": sentences.Standing, "ended": endedBadge, "gates": legendOfGates, "noQueries": func() string { return sentences.NoQueries }, "noBudgets": func() string { return sentences.NoBudgets },
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(files, "templates/layout.html"))
 	p := &pages{byName: map[string]*template.Template{}, markdown: newMarkdown()}

@@ -103,7 +103,7 @@ func (s *site) dependencyTable(all []slo.Dependency) table {
 
 // signalPart returns the golden signals of a service.
 func (s *site) signalPart(ctx context.Context, service slo.Service) part {
-	p := part{Heading: "Golden signals", ID: "signals", Empty: sentences.Sentence(sentences.NoSignals) + "."}
+	p := part{Heading: "Golden signals", ID: "signals", Empty: text(sentences.Sentence(sentences.NoSignals) + ".")}
 	if service.Signals == nil {
 		return p
 	}
