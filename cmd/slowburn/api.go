@@ -50,7 +50,7 @@ type reach struct {
 func (r reach) client(e *env, address string, secrets ...string) (*http.Client, error) {
 	if r.HTTPConfig == "" {
 		e.warnInClear(config.InClear(promconfig.HTTPClientConfig{}, address, secrets...))
-		return &http.Client{Timeout: apiTimeout}, nil
+		return &http.Client{Timeout: apiTimeout, CheckRedirect: httpclient.SameHost}, nil
 	}
 	settings, err := config.LoadHTTP(r.HTTPConfig)
 	if err != nil {
@@ -61,7 +61,7 @@ func (r reach) client(e *env, address string, secrets ...string) (*http.Client, 
 	if err != nil {
 		return nil, cannotFindOut(fmt.Errorf("%s: %w", r.HTTPConfig, err))
 	}
-	c.Timeout = apiTimeout
+	c.Timeout, c.CheckRedirect = apiTimeout, httpclient.SameHost
 	return c, nil
 }
 
@@ -171,6 +171,9 @@ func (d client) send(e *env, method, path string, body io.Reader) (*http.Respons
 		return nil, err
 	}
 	resp, err := asks.Do(req)
+	if errors.Is(err, httpclient.ErrRedirected) {
+		return nil, cannotFindOut(fmt.Errorf("asking the daemon: %w; nothing was sent there: if that is the daemon, name it with --url", err))
+	}
 	if err != nil {
 		return nil, cannotFindOut(fmt.Errorf("asking the daemon: %w (is it running? start it with slowburn serve, or name it with --url)", err))
 	}

@@ -17,6 +17,32 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/daemon"
 )
 
+// A daemon that leads elsewhere is not followed: neither a token nor a password goes there, and it
+// is told.
+func TestNoCommandIsLedElsewhereWithItsToken(t *testing.T) {
+	var stolen []string
+	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stolen = append(stolen, r.Method+" "+r.Header.Get("X-Slowburn-Token")+r.Header.Get("Authorization"))
+	}))
+	defer thief.Close()
+	config := filepath.Join(t.TempDir(), "http.yaml")
+	if err := os.WriteFile(config, []byte("basic_auth: {username: ci, password: pa55}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		daemonOf := httptest.NewServer(http.RedirectHandler(thief.URL, code))
+		defer daemonOf.Close()
+		for _, args := range [][]string{{"gate", "shop"}, {"incidents", "ack", "i", "--by=Ada"}, {"gate", "shop", "--http.config.file=" + config}} {
+			var out bytes.Buffer
+			env := func(name string) string { return map[string]string{daemon.WriteTokenEnv: "t0ken"}[name] }
+			got := run(append(args, "--url="+daemonOf.URL), surroundings{out: &out, err: &out, getenv: env, now: time.Now})
+			if got == exitGood || !strings.Contains(out.String(), "redirected elsewhere") || strings.Contains(out.String(), "t0ken") || len(stolen) > 0 {
+				t.Errorf("%d, %v: %d %s; sent elsewhere: %q", code, args, got, out.String(), stolen)
+			}
+		}
+	}
+}
+
 // A daemon behind TLS, a client certificate and a password can be asked, and told, by every command
 // that takes --url; the write token goes beside the password.
 func TestADaemonBehindTLSCertificateAndPasswordIsReached(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // hidden in it. Anything else that somebody has written as a link, such as a script, is "".
 func WebAddress(link string) string {
 	u, err := url.Parse(link)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsFunc(link, printable.Hidden) {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsFunc(link, printable.Hidden) {
 		return ""
 	}
 	return link

@@ -112,7 +112,7 @@ func TestNoPartOfACellIsAFormula(t *testing.T) {
 func TestLinksThatAProgramMayOpen(t *testing.T) {
 	for link, want := range map[string]bool{
 		"https://tracker.example/1": true, "http://a": true, "": false, "javascript:alert(1)": false, " javascript:alert(1)": false, "JavaScript://x/%0aalert(1)": false,
-		"data:text/html,x": false, "//evil.example": false, "/local": false, "https://": false, "https://a\u202e.example": false, "https://a\x00": false, "ftp://a": false,
+		"data:text/html,x": false, "//evil.example": false, "/local": false, "https://": false, "https://a\u202e.example": false, "https://a\x00": false, "ftp://a": false, "https://slowburn.example.com@evil.example/": false, "https://ada:password@a/": false,
 	} {
 		if got := WebAddress(link); got != "" != want || want && got != link {
 			t.Errorf("%q gives %q", link, got)

@@ -22,6 +22,20 @@ import (
 // maxFile bounds a file: those with the authorities of a whole system are the longest.
 const maxFile = 1 << 20
 
+// ErrRedirected is why a request that was sent elsewhere is not followed.
+var ErrRedirected = errors.New("redirected elsewhere")
+
+// SameHost lets a request be redirected only on its own host and with its method unchanged: secrets
+// must not travel, in whatever header or body they are, and a POST that turns into a GET has lost
+// what it says.
+func SameHost(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if req.URL.Host != first.URL.Host || req.URL.Scheme != first.URL.Scheme || req.Method != first.Method || len(via) > 3 {
+		return ErrRedirected
+	}
+	return nil
+}
+
 // New makes a client. name is for whom it is, as errors of the library have it.
 func New(settings promconfig.HTTPClientConfig, name string, options ...promconfig.HTTPClientOption) (*http.Client, error) {
 	settings, options, err := bounded(settings, options)

@@ -32,6 +32,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"github.com/slowburn-sre/slowburn/internal/httpclient"
 	"github.com/slowburn-sre/slowburn/internal/printable"
 )
 
@@ -99,7 +100,7 @@ func New(o Options) *Door {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Client == nil {
-		o.Client = &http.Client{Timeout: askFor, Transport: bounded{http.DefaultTransport}}
+		o.Client = &http.Client{Timeout: askFor, Transport: bounded{http.DefaultTransport}, CheckRedirect: httpclient.SameHost}
 	}
 	if o.Keeps == nil {
 		o.Keeps = func(string) bool { return false }

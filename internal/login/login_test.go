@@ -1,13 +1,16 @@
 package login_test
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -326,6 +329,39 @@ func TestWhereTheyComeBackTo(t *testing.T) {
 		code, text := s.get(b, "/login?back="+url.QueryEscape(back))
 		if got, _, _ := strings.Cut(text, " ada@"); code != 200 || got != want {
 			t.Errorf("%q leads to %d %q, want %q", back, code, text, want)
+		}
+	}
+}
+
+// A provider that leads elsewhere is not followed, neither to its description nor to the place of
+// its tokens, where the code and the secret of the client would go.
+func TestNobodyIsLedElsewhereByAProvider(t *testing.T) {
+	s := newSite(t, login.Options{Domains: []string{"*"}})
+	asked := 0
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	t.Cleanup(other.Close)
+	for _, leads := range []string{"/.well-known/openid-configuration", "/keys", "/token"} {
+		var front *httptest.Server
+		front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == leads {
+				http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+				return
+			}
+			to, _ := url.Parse(s.issuer.URL)
+			proxy := httputil.NewSingleHostReverseProxy(to)
+			proxy.ModifyResponse = func(resp *http.Response) error {
+				text, err := io.ReadAll(resp.Body)
+				text = bytes.ReplaceAll(text, []byte(s.issuer.URL), []byte(front.URL))
+				resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+				resp.Header.Set("Content-Length", strconv.Itoa(len(text)))
+				return err
+			}
+			proxy.ServeHTTP(w, r)
+		}))
+		t.Cleanup(front.Close)
+		s.door = login.New(login.Options{Issuer: front.URL, ClientID: issuertest.ClientID, Secrets: []string{issuertest.Secret}, ExternalURL: s.url, Domains: []string{"*"}, Now: func() time.Time { return s.at }})
+		if code, text := s.get(s.browser(), "/login"); code < 400 || asked > 0 {
+			t.Errorf("%s leads elsewhere: %d %s; it was asked %d times", leads, code, text, asked)
 		}
 	}
 }

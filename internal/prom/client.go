@@ -74,7 +74,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	}
 	return &Client{
 		opts: o, base: base,
-		http: &http.Client{Transport: transport, CheckRedirect: sameHost},
+		http: &http.Client{Transport: transport, CheckRedirect: httpclient.SameHost},
 		gate: make(chan struct{}, o.Concurrency),
 		gzip: !loopback(base.Hostname()),
 	}, nil
@@ -84,18 +84,6 @@ func NewClient(o ClientOptions) (*Client, error) {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-var errRedirect = errors.New("redirected elsewhere")
-
-// sameHost lets a request be redirected only on its own host and with its method unchanged:
-// credentials must not travel, and a POST that turns into a GET has lost its query.
-func sameHost(req *http.Request, via []*http.Request) error {
-	first := via[0]
-	if req.URL.Host != first.URL.Host || req.URL.Scheme != first.URL.Scheme || req.Method != first.Method || len(via) > 3 {
-		return errRedirect
-	}
-	return nil
 }
 
 // CloseIdle closes connections that are not in use.
@@ -242,7 +230,7 @@ func (c *Client) transportError(ctx context.Context, fail failer, err error) *Er
 	}
 	var ne net.Error
 	switch {
-	case errors.Is(err, errRedirect):
+	case errors.Is(err, httpclient.ErrRedirected):
 		return fail(Refused, "the server redirects to another host or turns POST into GET; give its final address as prometheus.url", err)
 	case ctx.Err() != nil || errors.As(err, &ne) && ne.Timeout():
 		return fail(Timeout, fmt.Sprintf("no answer within %s", figures.Duration(c.opts.Timeout)), err)

@@ -15,6 +15,7 @@ import (
 	"github.com/slowburn-sre/slowburn/internal/sentences"
 	"github.com/slowburn-sre/slowburn/internal/store"
 	"github.com/slowburn-sre/slowburn/slo"
+	"github.com/slowburn-sre/slowburn/slo/file"
 )
 
 func (s *jsonAPI) apiChanges(r *http.Request) (any, error) {
@@ -102,7 +103,7 @@ func actOf(n api.NewChange, now time.Time) (alerting.Act, error) {
 		c.Start, began = n.Start.UTC(), n.Start.UTC()
 	}
 	if n.Link != "" && api.WebAddress(n.Link) == "" {
-		return alerting.Act{}, badRequest("The link must be a full web address: http or https.")
+		return alerting.Act{}, badRequest("The link must be a " + file.WebAddress + ".")
 	}
 	service, name, _ := strings.Cut(n.Service, "/")
 	a := alerting.Act{Key: n.Key, Kind: alerting.Changed, By: n.By, Via: n.Via, Service: service, Text: n.Text, Change: &c}
