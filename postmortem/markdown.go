@@ -176,7 +176,7 @@ func (d Document) impact(b *strings.Builder) {
 	im := d.Impact
 	duration := []string{"Duration", figures.Duration(d.Times.Burning)}
 	if d.Facts.Incident.Last.Burn == nil {
-		b.WriteString(markdown.Table([]string{"", ":"}, [][]string{duration, {"Bad events", "not known: there were no data"}}))
+		b.WriteString(markdown.Table([]string{"What", "How much:"}, [][]string{duration, {"Bad events", "not known: there were no data"}}))
 		b.WriteString("\n*Were users affected meanwhile? What else can tell: logs, another system, support, partners?*\n")
 		return
 	}
@@ -194,7 +194,7 @@ func (d Document) impact(b *strings.Builder) {
 	from, to := d.Facts.span()
 	rows = append(rows, []string{"Budget left at the onset, " + figures.UTC(from.Time()), left(im.Before)},
 		[]string{"Budget left at the newest event, " + figures.UTC(to.Time()), left(im.After)})
-	b.WriteString(markdown.Table([]string{"", ":"}, rows))
+	b.WriteString(markdown.Table([]string{"What", "How much:"}, rows))
 	b.WriteString("\nEvents are counted over [" + from.Time().Format(time.RFC3339) + ", " + to.Time().Format(time.RFC3339) + "), by the queries at the end.\n" +
 		"\n*What did it mean for users: who could not do what? Was anything lost, such as money, data or trust? Who outside must be told?*\n")
 }
@@ -218,7 +218,7 @@ func (d Document) times(b *strings.Builder) {
 	if d.Facts.Incident.Last.Burn != nil {
 		rows = append(rows, []string{"Ended", d.when(t.Ended)})
 	}
-	b.WriteString(markdown.Table([]string{"", ""}, append(rows, []string{"Alert resolved", d.when(t.Resolved)})))
+	b.WriteString(markdown.Table([]string{"Moment", "When"}, append(rows, []string{"Alert resolved", d.when(t.Resolved)})))
 	first, last := sentences.Onset(d.Facts.Incident.Rule), sentences.End(d.Facts.Incident.Rule)
 	if d.Facts.Incident.Rule != alerting.RuleNoData {
 		last += ", which comes before the alert is resolved"
@@ -227,7 +227,7 @@ func (d Document) times(b *strings.Builder) {
 	if !t.Resolved.IsZero() {
 		resolve = figures.Duration(t.ToResolve)
 	}
-	b.WriteString("\n" + markdown.Table([]string{"Duration", ":", "From", "To"}, [][]string{
+	b.WriteString("\n" + markdown.Table([]string{"Duration", "Length:", "From", "To"}, [][]string{
 		{"Time to detect (TTD)", figures.Duration(t.ToDetect), "the onset, " + first, "the alert"},
 		{"Time to acknowledge (TTA)", said(t.Acknowledged, figures.Duration(t.ToAcknowledge)), "the alert", "the first acknowledgement"},
 		{"Time to mitigate (TTM)", said(t.Mitigated, figures.Duration(t.ToMitigate)), "the onset", "a person saying that " + sentences.Mitigated},
@@ -330,7 +330,7 @@ func (d Document) signals(b *strings.Builder) {
 	for n, g := range s.All {
 		rows[n] = []string{markdown.Text(g.Kind), markdown.Text(g.Name), markdown.Value(g.Before), markdown.Value(g.Onset), markdown.Value(g.Peak), markdown.Value(g.After), markdown.Code(g.Query)}
 	}
-	b.WriteString(markdown.Table([]string{"Signal", "", "Before:", "Onset:", "Peak:", "After:", "Query"}, rows))
+	b.WriteString(markdown.Table([]string{"Signal", "Name", "Before:", "Onset:", "Peak:", "After:", "Query"}, rows))
 	b.WriteString("\nTaken before, at " + d.when(s.Before) + "; at the onset, " + d.when(s.Onset) + "; at the peak of the burn, " + d.when(s.Peak) +
 		"; and after, at " + d.when(s.After) + ".\n")
 	for _, g := range s.All {

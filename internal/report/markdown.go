@@ -260,7 +260,7 @@ func (r Report) dataText(limit int) string {
 	}
 	text := "Every minute of the period is known.\n"
 	if len(rows) > 0 {
-		head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", ""}
+		head := []string{"SLO", "Known:", "Unknown min:", "Partial min:", "Never read min:", "Known of window:", "Note"}
 		text = figures.Plural(len(r.Rows)-len(rows), "budget") + " without a gap or an estimate. The others:\n\n" + table(head, rows, limit)
 	}
 	text += r.correctionsText(limit)
