@@ -153,7 +153,7 @@ func (p *arrival) recall(facts map[string]string) {
 		}
 		p.told[way] = d
 		receiver, channel, _ := strings.Cut(way, " ")
-		p.pump.Reach.Recall(receiver, channel, d.Reason, d.Since)
+		p.pump.Reach.Recall(receiver, channel, d.Reason, d.Since, p.now())
 	}
 }
 

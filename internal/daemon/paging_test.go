@@ -338,7 +338,7 @@ func TestEverybodyTellsThatPagesDoNotArrive(t *testing.T) {
 	o := newOffice(t)
 	first := o.band.seat(o.seat)
 	o.until("the first leads", first.leads)
-	first.Pump.Reach.Recall("slack", oncall, "misconfigured: is_archived", o.now()) // and it is mended later
+	first.Pump.Reach.Recall("slack", oncall, "misconfigured: is_archived", o.now(), o.now()) // and it is mended later
 	depose := first.term.Load().Resign
 	second := o.band.seat(o.seat)
 	depose()

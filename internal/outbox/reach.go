@@ -20,12 +20,14 @@ type contact struct {
 	up      time.Time // since when it works, as far as that was seen
 	refused refusal   // of messages
 	silent  refusal   // of questions
+	mended  refusal   // what was refused until a question was answered
 }
 
 // refusal is a stretch of failures. The zero value is none.
 type refusal struct {
 	since  time.Time
-	reason string // "class: reason" of the newest
+	reason string    // "class: reason" of the newest
+	newest time.Time // when that was; of what is mended, when a question was answered or it came again
 }
 
 // Contact is whether messages get through to a channel.
@@ -40,6 +42,9 @@ type Contact struct {
 // downAfter is how long a receiver may fail in other ways than by refusing what a person has to put
 // right, before it is called down.
 const downAfter = 2 * time.Minute
+
+// untried is after how long without another failure nobody tries a channel any more.
+const untried = 2 * slowWait
 
 // delivered takes note of an attempt to deliver to a channel.
 func (r *Reach) delivered(pl place, receipt Receipt, err error, at time.Time) {
@@ -56,15 +61,18 @@ func (r *Reach) delivered(pl place, receipt Receipt, err error, at time.Time) {
 	switch ClassOf(reason) {
 	case TargetGone, Degrade, Permanent: // the fault lies with the message
 	case "":
-		c.taken = at
+		c.taken, c.mended = at, refusal{}
 		c.works(at)
 	default:
 		c.refused.note(reason, at)
+		if c.mended.isNot(reason, at) { // so it has lasted
+			c.refused.since, c.mended.newest = c.mended.since, at
+		}
 	}
 }
 
 // Asked takes note of what came of asking a receiver whether it works, or whether a channel of it
-// does; a nil error is good.
+// does; a nil error is good, but where messages are lost on their way it proves nothing.
 func (r *Reach) Asked(receiver, channel string, err error, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,8 +81,8 @@ func (r *Reach) Asked(receiver, channel string, err error, at time.Time) {
 		c.silent.note(FailureOf(err).Error(), at)
 		return
 	}
-	if channel != "" { // this is what was refused, so it would be taken now
-		c.works(at)
+	if channel != "" {
+		c.answered(at)
 		return
 	}
 	was := c.silent
@@ -107,11 +115,11 @@ func (r *Reach) Forget() {
 	clear(r.places)
 }
 
-// Recall takes over what a process before has known of a channel that was down.
-func (r *Reach) Recall(receiver, channel, reason string, since time.Time) {
+// Recall takes over, at a time, what a process before has known of a channel that was down.
+func (r *Reach) Recall(receiver, channel, reason string, since, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.contact(place{receiver, channel}).refused = refusal{since, reason}
+	r.contact(place{receiver, channel}).refused = refusal{since, reason, at}
 }
 
 // Of returns how a channel stands at a time.
@@ -148,11 +156,32 @@ func (c *contact) works(at time.Time) {
 	c.refused, c.silent = refusal{}, refusal{}
 }
 
+// answered takes note of a channel that would take messages, as far as a question shows: what a
+// person had to put right is mended. Why else messages do not arrive, no question shows, nor what is
+// refused again after it; that lasts until one is taken, or nobody tries any more.
+func (c *contact) answered(at time.Time) {
+	r := c.refused
+	switch lasts := ClassOf(r.reason) != Misconfigured || c.mended.isNot(r.reason, r.newest); {
+	case r.reason == "", at.Sub(r.newest) > untried:
+		c.works(at)
+	case !lasts:
+		c.works(at)
+		c.mended = refusal{r.since, r.reason, at}
+	case c.silent.reason != "":
+		c.silent = refusal{}
+	}
+}
+
+// isNot reports whether what was taken for mended was refused again at a time, before long.
+func (f refusal) isNot(reason string, at time.Time) bool {
+	return f.reason != "" && f.reason == reason && at.Sub(f.newest) <= untried
+}
+
 func (f *refusal) note(reason string, at time.Time) {
 	if f.reason == "" {
 		f.since = at
 	}
-	f.reason = reason
+	f.reason, f.newest = reason, at
 }
 
 // down reports whether a stretch of failures is more than a hiccup.

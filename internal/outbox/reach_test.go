@@ -55,6 +55,32 @@ func TestReach(t *testing.T) {
 			r.delivered(a, Receipt{}, archived, at(3))
 			r.Asked("slack", "#a", nil, at(6))
 		}, false, at(6)},
+		"the channel says yes each minute, and messages are lost": {func(r *Reach) {
+			for m := range 7 {
+				r.delivered(a, Receipt{}, &Failure{Class: Ambiguous, Reason: "connection lost"}, at(3+m))
+				r.Asked("slack", "#a", nil, at(3+m))
+			}
+		}, true, at(3)},
+		"the channel says yes, and still refuses what no question shows": {func(r *Reach) {
+			for m := range 37 {
+				r.delivered(a, Receipt{}, &Failure{Class: Misconfigured, Reason: "restricted_action"}, at(m-27))
+				r.Asked("slack", "#a", nil, at(m-27))
+			}
+		}, true, at(-27)},
+		"the channel says yes long after the last try": {func(r *Reach) {
+			r.delivered(a, Receipt{}, reset, at(-9))
+			r.Asked("slack", "#a", nil, at(2))
+		}, false, at(2)},
+		"archived again, long after it was put right": {func(r *Reach) {
+			r.delivered(a, Receipt{}, archived, at(-60))
+			r.Asked("slack", "#a", nil, at(-59))
+			r.delivered(a, Receipt{}, archived, at(9))
+		}, true, at(9)},
+		"what was lost on its way is taken at last": {func(r *Reach) {
+			r.delivered(a, Receipt{}, reset, at(3))
+			r.Asked("slack", "#a", nil, at(4))
+			r.delivered(a, Receipt{TS: "1"}, nil, at(6))
+		}, false, at(6)},
 		"nobody answers for minutes": {func(r *Reach) {
 			r.Probed("slack", reset, at(5))
 			r.Probed("slack", reset, at(9))
@@ -65,7 +91,7 @@ func TestReach(t *testing.T) {
 			r.Probed("slack", reset, at(4))
 			r.Probed("slack", nil, at(6))
 		}, true, at(3)},
-		"a process before knew it": {func(r *Reach) { r.Recall("slack", "#a", archived.Error(), at(-60)) }, true, at(-60)},
+		"a process before knew it": {func(r *Reach) { r.Recall("slack", "#a", archived.Error(), at(-60), at(9)) }, true, at(-60)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r Reach
