@@ -226,7 +226,7 @@ func (p *arrival) ask(ctx context.Context) {
 			switch r := r.(type) {
 			case notify.Checker:
 				if err := r.Check(ctx); ctx.Err() == nil {
-					p.pump.Reach.Asked(name, "", err, p.now())
+					p.asked(name, "", err)
 				}
 			case notify.Prober:
 				if err := r.Probe(ctx); ctx.Err() == nil {
@@ -241,9 +241,17 @@ func (p *arrival) ask(ctx context.Context) {
 		to := all[p.turn%len(all)]
 		if checker, ok := w.reached[to.receiver].(notify.ChannelChecker); ok && to.channel != "" {
 			if known, err := checker.CheckChannel(ctx, to.channel); known && ctx.Err() == nil {
-				p.pump.Reach.Asked(to.receiver, to.channel, err, p.now())
+				p.asked(to.receiver, to.channel, err)
 			}
 		}
+	}
+}
+
+// asked takes note of an answer. What waits for a person to put something right is sent at once
+// where that is done.
+func (p *arrival) asked(receiver, channel string, err error) {
+	if p.pump.Reach.Asked(receiver, channel, err, p.now()) {
+		p.pump.Again(receiver, channel)
 	}
 }
 

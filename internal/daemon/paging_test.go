@@ -258,6 +258,23 @@ func TestARevokedTokenIsSeenBeforeAPage(t *testing.T) {
 	}
 }
 
+// TestWhatIsPutRightTakesPagesAtOnce: pages that wait since Slack took the token no more go out with
+// the first answer that it takes it again, not when their next try would have come.
+func TestWhatIsPutRightTakesPagesAtOnce(t *testing.T) {
+	w := wire(t, "")
+	w.pass(t, 1)
+	page := w.ways.Load().Event(w.Engine.Open(w.at)[0], nil)[0]
+	page.Key, page.Thread = page.Key+"/another", page.Thread+"/another"
+	check(t, w.db.Commit(t.Context(), store.Tick{At: w.at, Owed: []outbox.Entry{page}}))
+	w.slack.RevokeToken(w.slack.Token)
+	w.pass(t, 1)
+	w.slack.SetToken(w.slack.Token, "chat:write", "channels:read", "channels:history", "groups:read")
+	w.pass(t, 2)
+	if roots := w.slack.State().Roots("payments-oncall"); len(roots) != 2 {
+		t.Errorf("two minutes later there are %d pages; waiting: %+v", len(roots), ok(w.Pump.Pending(t.Context(), w.at))(t))
+	}
+}
+
 // TestAReceiverThatIsGoneIsSeenBeforeAPage: nothing is owed, and nobody answers where PagerDuty is.
 // Health, metrics and API say so, and Slack hears of it; that somebody answers again ends it. What
 // was refused is not taken for mended because somebody answers.

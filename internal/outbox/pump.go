@@ -143,6 +143,31 @@ func (p *Pump) Kick() {
 	}
 }
 
+// Again lets what a channel has refused be tried at once, since what a person had to put right is
+// said to be mended; no channel is all of the receiver's. It never blocks.
+func (p *Pump) Again(receiver, channel string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	mended := func(pl place) bool { return pl.receiver == receiver && (channel == "" || pl.channel == channel) }
+	for key, g := range p.gates {
+		if mended(key.place) && ClassOf(g.reason) == Misconfigured {
+			g.until, g.reason, g.fails = time.Time{}, "", 0
+		}
+	}
+	for pl, r := range p.shelf.rooms {
+		if !mended(pl) {
+			continue
+		}
+		r.wake = time.Time{}
+		for _, i := range r.items {
+			if ClassOf(i.LastErr) == Misconfigured {
+				i.NextTry = time.Time{}
+			}
+		}
+	}
+	p.Kick()
+}
+
 // Run delivers until ctx ends, then lets the sends that are under way finish; each of them is
 // bounded by Options.Attempt. It returns nil when ctx ends; a store that cannot be read is reported
 // by the Summary and asked again.

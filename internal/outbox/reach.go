@@ -72,26 +72,28 @@ func (r *Reach) delivered(pl place, receipt Receipt, err error, at time.Time) {
 }
 
 // Asked takes note of what came of asking a receiver whether it works, or whether a channel of it
-// does; a nil error is good, but where messages are lost on their way it proves nothing.
-func (r *Reach) Asked(receiver, channel string, err error, at time.Time) {
+// does; a nil error is good, but where messages are lost on their way it proves nothing. It reports
+// whether something that was refused would be taken now, as far as the question shows.
+func (r *Reach) Asked(receiver, channel string, err error, at time.Time) (mended bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.contact(place{receiver, channel})
 	if err != nil {
 		c.silent.note(FailureOf(err).Error(), at)
-		return
+		return false
 	}
 	if channel != "" {
-		c.answered(at)
-		return
+		return c.answered(at)
 	}
 	was := c.silent
 	c.works(at)
 	for pl, other := range r.places {
 		if pl.receiver == receiver && was.reason != "" && other.refused.reason == was.reason {
 			other.works(at)
+			mended = true
 		}
 	}
+	return mended
 }
 
 // Probed takes note of whether anybody answers where a receiver is. That somebody does says nothing
@@ -159,7 +161,7 @@ func (c *contact) works(at time.Time) {
 // answered takes note of a channel that would take messages, as far as a question shows: what a
 // person had to put right is mended. Why else messages do not arrive, no question shows, nor what is
 // refused again after it; that lasts until one is taken, or nobody tries any more.
-func (c *contact) answered(at time.Time) {
+func (c *contact) answered(at time.Time) (mended bool) {
 	r := c.refused
 	switch lasts := ClassOf(r.reason) != Misconfigured || c.mended.isNot(r.reason, r.newest); {
 	case r.reason == "", at.Sub(r.newest) > untried:
@@ -167,9 +169,11 @@ func (c *contact) answered(at time.Time) {
 	case !lasts:
 		c.works(at)
 		c.mended = refusal{r.since, r.reason, at}
+		return true
 	case c.silent.reason != "":
 		c.silent = refusal{}
 	}
+	return false
 }
 
 // isNot reports whether what was taken for mended was refused again at a time, before long.
