@@ -39,9 +39,12 @@ build: ## build the static binaries into bin/: slowburn, and slowburn-demo besid
 
 # Without vet, which has a target of its own, and without symbols and debug information, which nobody reads. Tests are
 # many short processes; with Go's usual GOGC they would spend a tenth of their time on freeing memory that nobody lacks.
-# Twice as many packages at a time as there are cores, since some wait for a lease, a timeout or a disk.
+# Twice as many packages at a time as there are cores, since some wait for a lease, a timeout or a disk; the longest
+# first, so that none of them is left over for one core.
+long := ./internal/engine ./internal/daemon ./internal/prom ./cmd/slowburn ./internal/store ./internal/bench ./internal/notify/slack ./internal/web
+
 test: ## run all tests of the product (RACE=1: with the race detector)
-	$(gorace) GOGC=off GOMEMLIMIT=800MiB $(GO) test -vet=off -ldflags=-s -p $$((2 * $$(getconf _NPROCESSORS_ONLN))) $(race) $(PKG)
+	$(gorace) GOGC=off GOMEMLIMIT=800MiB $(GO) test -vet=off -ldflags=-s -p $$((2 * $$(getconf _NPROCESSORS_ONLN))) $(race) $(if $(filter ./...,$(PKG)),$(long)) $(PKG)
 
 # The core starts no goroutine (tools/repository_test.go): it is watched in the tests of those that call it.
 core := slo budget alerting postmortem internal/report internal/register internal/api internal/counting internal/crontime \
@@ -50,7 +53,7 @@ core := slo budget alerting postmortem internal/report internal/register interna
 empty :=
 
 race: ## all tests but those of the core, with the race detector (make test RACE=1: of all packages)
-	$(MAKE) test RACE=1 PKG="$$($(GO) list ./... | grep -vE '^[^/]+/[^/]+/[^/]+/($(subst $(empty) $(empty),|,$(strip $(core))))(/|$$)' | tr '\n' ' ')"
+	$(MAKE) test RACE=1 PKG="$$($(GO) list $(long) ./... | grep -vE '^[^/]+/[^/]+/[^/]+/($(subst $(empty) $(empty),|,$(strip $(core))))(/|$$)' | tr '\n' ' ')"
 
 # How many random lives a package is tried on; `make test` tries a few, or none of what takes half a minute. engine, prom:
 # from 6 and from 2 on the long tables are tried whole.
