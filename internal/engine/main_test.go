@@ -22,7 +22,15 @@ var firstSeed = flag.Uint64("seed", 1, "seed of the first random life")
 var everyStep = flag.Bool("everystep", false, "fail at every step of a story, not at every eighth")
 
 // sampled reports whether the n-th case of a long table is to be left out, of which one in so many
-// is kept.
-func sampled(n, of int) bool { return *lives < whole && n%of != 0 }
+// is kept; a third of these under the race detector, which needs no more cases to see a race.
+func sampled(n, of int) bool {
+	if raceDetector {
+		of *= 3
+	}
+	return *lives < whole && n%of != 0
+}
+
+// raceDetector is set when the tests run under it.
+var raceDetector bool
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -1,0 +1,5 @@
+//go:build race
+
+package prom
+
+func init() { raceDetector = true }
