@@ -258,8 +258,8 @@ func TestARevokedTokenIsSeenBeforeAPage(t *testing.T) {
 	}
 }
 
-// TestWhatIsPutRightTakesPagesAtOnce: pages that wait since Slack took the token no more go out with
-// the first answer that it takes it again, not when their next try would have come.
+// TestWhatIsPutRightTakesPagesAtOnce: pages that wait since Slack took the token no more go out
+// with the first answer that it takes it again, not when their next try would have come.
 func TestWhatIsPutRightTakesPagesAtOnce(t *testing.T) {
 	w := wire(t, "")
 	w.pass(t, 1)

@@ -159,8 +159,8 @@ func (c *contact) works(at time.Time) {
 }
 
 // answered takes note of a channel that would take messages, as far as a question shows: what a
-// person had to put right is mended. Why else messages do not arrive, no question shows, nor what is
-// refused again after it; that lasts until one is taken, or nobody tries any more.
+// person had to put right is mended. Why else messages do not arrive, no question shows, nor what
+// is refused again after it; that lasts until one is taken, or nobody tries any more.
 func (c *contact) answered(at time.Time) (mended bool) {
 	r := c.refused
 	switch lasts := ClassOf(r.reason) != Misconfigured || c.mended.isNot(r.reason, r.newest); {
