@@ -82,13 +82,10 @@ func (r *Reach) Asked(receiver, channel string, err error, at time.Time) (mended
 		c.silent.note(FailureOf(err).Error(), at)
 		return false
 	}
-	if channel != "" {
-		return c.answered(at)
-	}
 	was := c.silent
-	c.works(at)
+	mended = c.answered(at)
 	for pl, other := range r.places {
-		if pl.receiver == receiver && was.reason != "" && other.refused.reason == was.reason {
+		if channel == "" && pl.receiver == receiver && was.reason != "" && other.refused.reason == was.reason {
 			other.works(at)
 			mended = true
 		}

@@ -114,6 +114,13 @@ func TestProbesEnd(t *testing.T) {
 	if got := r.Of("pagerduty", "", noon.Add(6*time.Minute)); got.Down || !got.Since.Equal(noon.Add(5*time.Minute)) {
 		t.Errorf("%+v", got)
 	}
+	for m := range 5 { // one that can be asked, and loses messages
+		r.delivered(place{"alertmanager", ""}, Receipt{}, gone, noon.Add(time.Duration(m)*time.Minute))
+		r.Asked("alertmanager", "", nil, noon.Add(time.Duration(m)*time.Minute))
+	}
+	if got := r.Of("alertmanager", "", noon.Add(5*time.Minute)); !got.Down || !got.Since.Equal(noon) {
+		t.Errorf("%+v", got)
+	}
 	r.delivered(place{"pagerduty", ""}, Receipt{}, &Failure{Class: Misconfigured, Reason: "http 403"}, noon.Add(7*time.Minute))
 	r.Probed("pagerduty", nil, noon.Add(8*time.Minute))
 	if got := r.Of("pagerduty", "", noon.Add(9*time.Minute)); !got.Down || got.Reason != "misconfigured: http 403" {
